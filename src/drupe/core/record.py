@@ -1,0 +1,175 @@
+"""What a store keeps of a process, and what it is asked to change: plain data.
+
+Every value that crosses the door between the engine and a store is defined here, so that
+neither has to know the other. Bytes in these records are opaque to a store.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from drupe.core.lifecycle import TERMINAL, State
+
+PID_PATTERN: Final = r"[A-Za-z0-9_-]{1,64}"
+"""What a pid may look like at every door: a file name, a key and a message may safely carry it."""
+
+
+class Birth(msgspec.Struct, frozen=True, kw_only=True):
+    """A process that is to be created, with its first checkpoint (number 1)."""
+
+    pid: str
+    kind: str
+    """Identifier of the class, ``module:QualName``."""
+    version: int
+    """Version of the class."""
+    inputs: bytes
+    """The encoded inputs; they never change and are kept once, beside the checkpoints."""
+    digest: bytes
+    """Hash of class and inputs: a birth of the same pid and another digest is another process."""
+    body: bytes
+    """The first checkpoint, without the inputs."""
+    created: float
+    """Seconds since 1970 (UTC)."""
+    parent: str | None = None
+    generation: int = 0
+    """How often its line was retried."""
+    retry_of: str | None = None
+    owner: str | None = None
+    """Who owns it from the start, with epoch 1; None leaves it to whoever claims it."""
+
+
+class Fence(msgspec.Struct, frozen=True):
+    """Proof of ownership: a write with it changes nothing unless ``epoch`` is still the process's own."""
+
+    pid: str
+    epoch: int
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One transition of a process: its row, its checkpoint, a history event, new children; all or nothing."""
+
+    pid: str
+    epoch: int
+    seq: int
+    """Number of the checkpoint that is written; the stored one must be ``seq - 1``."""
+    at: float
+    """Seconds since 1970 (UTC)."""
+    was: State
+    state: State
+    body: bytes
+    event: str
+    """What happened, one word: a state's name, ``step``, ``paused``, ``played``."""
+    detail: str | None = None
+    """What happened, in a few words for people: the step's name, a reason."""
+    paused: bool = False
+    status: str | None = None
+    births: tuple[Birth, ...] = ()
+
+    @property
+    def terminal(self) -> bool:
+        """Whether this ends the process."""
+        return self.state in TERMINAL
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """The row of a process as it is in the store."""
+
+    pid: str
+    kind: str
+    version: int
+    state: State
+    paused: bool
+    status: str | None
+    seq: int
+    epoch: int
+    owner: str | None
+    attempts: int
+    """How often it was claimed since it last made progress."""
+    parent: str | None
+    generation: int
+    retry_of: str | None
+    created: float
+    updated: float
+    digest: bytes
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One checkpoint as it was written, its hash verified."""
+
+    pid: str
+    seq: int
+    at: float
+    body: bytes
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a process's history."""
+
+    seq: int
+    at: float
+    event: str
+    state: State
+    detail: str | None = None
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """Which processes to list: newest first, page by page. An empty field does not filter."""
+
+    states: tuple[State, ...] = ()
+    kind: str | None = None
+    parent: str | None = None
+    roots: bool = False
+    """Only processes without a parent."""
+    paused: bool | None = None
+    since: float | None = None
+    """Created at or after, seconds since 1970 (UTC)."""
+    before: float | None = None
+    """Created before."""
+    limit: int = 100
+    after: tuple[float, str] | None = None
+    """The key of the last row of the page before (`Page.next`)."""
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Some processes, and the key with which the next page begins; None when this was the last."""
+
+    records: tuple[Record, ...]
+    next: tuple[float, str] | None = None
+
+
+class Retention(msgspec.Struct, frozen=True):
+    """How many checkpoints of a process are kept: the last ``living``, and the last ``ended`` once it is terminal.
+
+    None keeps all.
+    """
+
+    living: int | None = 10
+    ended: int | None = 1
+
+
+def birth_record(birth: Birth) -> Record:
+    """Get the row a new process starts with."""
+    return Record(
+        pid=birth.pid,
+        kind=birth.kind,
+        version=birth.version,
+        state=State.CREATED,
+        paused=False,
+        status=None,
+        seq=1,
+        epoch=0 if birth.owner is None else 1,
+        owner=birth.owner,
+        attempts=0,
+        parent=birth.parent,
+        generation=birth.generation,
+        retry_of=birth.retry_of,
+        created=birth.created,
+        updated=birth.created,
+        digest=birth.digest,
+    )
+
+
+def as_json(record: Record | Event | Checkpoint) -> dict[str, Any]:
+    """Get a record for people: everything but its bytes."""
+    found = msgspec.structs.asdict(record)
+    return {name: value for name, value in found.items() if not isinstance(value, bytes)}

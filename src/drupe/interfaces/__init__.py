@@ -1,0 +1,1 @@
+"""Protocols only: what the parts of drupe ask of each other."""

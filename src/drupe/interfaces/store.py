@@ -1,0 +1,167 @@
+"""What is asked of a store, the only source of truth.
+
+A store is usable from any thread and loop: each call's awaitable belongs to the loop it was
+made on. Every method that writes either commits all it was given or changes nothing, and tells
+nobody before it is durable. The suite that holds a backend to this is `drupe.testing.store_contract`.
+"""
+
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import Protocol
+
+from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Page, Query, Record
+
+
+class Store(Protocol):
+    """Processes, their checkpoints and their history."""
+
+    async def open(self) -> None:
+        """Make the store ready: create or migrate its schema. Opening an open store does nothing.
+
+        Raises:
+            StoreFormatError: what is there is not a store, or one of a newer version; it is left untouched.
+            StoreUnavailableError: it cannot be reached or written.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Finish what was asked for before and let go of every resource. Closing twice does nothing."""
+        ...
+
+    # --- ownership ---------------------------------------------------------------------------------------
+
+    async def join(self, owner: str, *, lease: float) -> None:
+        """Announce an owner; it holds what it claims for ``lease`` seconds from now, or from its last renewal.
+
+        Raises:
+            DuplicateProcessError: an owner of this name is there already.
+        """
+        ...
+
+    async def renew(self, owner: str, *, lease: float) -> None:
+        """Extend the lease of ``owner``, also late, as long as nobody took anything from it because of that.
+
+        Raises:
+            FencedError: the owner is not known any more: it left, or was declared dead.
+        """
+        ...
+
+    async def leave(self, owner: str) -> None:
+        """Release everything ``owner`` holds, and forget it. Leaving twice does nothing."""
+        ...
+
+    async def claim(self, pid: str, *, owner: str, dead: Iterable[str] = ()) -> Record:
+        """Own a living process: the epoch goes up by one, attempts too, and every older epoch is fenced from now on.
+
+        It may be claimed if nobody owns it, if its owner's lease has run out, or if its owner is among ``dead``
+        (owners that the caller knows to be dead). Claiming what one owns already gives a new epoch, too.
+
+        Raises:
+            UnknownProcessError: there is no such process.
+            OwnedError: somebody else owns it.
+            InvalidStateError: it is terminal.
+            FencedError: ``owner`` has not joined.
+        """
+        ...
+
+    async def release(self, fence: Fence) -> None:
+        """Give a process back to whoever claims it next.
+
+        Raises:
+            FencedError: it is not the caller's any more.
+        """
+        ...
+
+    # --- writing -----------------------------------------------------------------------------------------
+
+    def create(self, births: Sequence[Birth], *, fence: Fence | None = None) -> Awaitable[list[Record]]:
+        """Create processes, all or none, and get their rows in order.
+
+        A birth whose pid is there already with the same digest creates nothing and gets the row as it is.
+
+        Args:
+            births: the processes.
+            fence: create only if this (their parent's) epoch still holds.
+
+        Raises:
+            ChildMismatchError: a pid is there already and has another class or other inputs; names both.
+            FencedError: the fence does not hold.
+            TooLargeError: inputs or body exceed the limit.
+            StoreUnavailableError: the store cannot be written now.
+        """
+        ...
+
+    def save(self, change: Change) -> Awaitable[None]:
+        """Commit one transition, durably, or change nothing.
+
+        The row must have the change's epoch and ``seq - 1``. The same change saved again (its answer was lost)
+        does nothing and succeeds. Progress resets ``attempts``. A terminal change releases the process.
+        Old checkpoints beyond the store's retention are deleted.
+
+        Raises:
+            FencedError: epoch or number are stale.
+            ChildMismatchError: as in `create`; nothing of the change is kept.
+            TooLargeError: the body exceeds the limit.
+            StoreUnavailableError: the store cannot be written now (disk full, read-only, closed).
+        """
+        ...
+
+    async def delete(self, pid: str) -> None:
+        """Remove a terminal process with its checkpoints and history.
+
+        Raises:
+            UnknownProcessError: there is no such process.
+            InvalidStateError: it is not terminal.
+        """
+        ...
+
+    # --- reading -----------------------------------------------------------------------------------------
+
+    async def record(self, pid: str) -> Record:
+        """Get the row of a process.
+
+        Raises:
+            UnknownProcessError: there is no such process.
+        """
+        ...
+
+    async def inputs(self, pid: str) -> bytes:
+        """Get the encoded inputs of a process, verified.
+
+        Raises:
+            UnknownProcessError: there is no such process.
+            CorruptedError: they do not have the hash they were saved with.
+        """
+        ...
+
+    async def checkpoint(self, pid: str, seq: int | None = None) -> Checkpoint:
+        """Get a checkpoint, by default the last one, verified.
+
+        Raises:
+            UnknownProcessError: there is no such process, or no such checkpoint (any more).
+            CorruptedError: it does not have the hash it was saved with.
+        """
+        ...
+
+    async def checkpoints(self, pid: str) -> list[int]:
+        """Get the numbers of the checkpoints that are kept, ascending.
+
+        Raises:
+            UnknownProcessError: there is no such process.
+        """
+        ...
+
+    async def history(self, pid: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
+        """Get the events of a process with a checkpoint number above ``after``, in order.
+
+        Raises:
+            UnknownProcessError: there is no such process.
+        """
+        ...
+
+    async def find(self, tail: str, *, limit: int = 10) -> list[str]:
+        """Get pids that are, or end with, ``tail``; an exact match alone if there is one. Index look-up."""
+        ...
+
+    async def list(self, query: Query) -> Page:
+        """Get a page of processes, newest first (by creation time, then pid, both descending). Index look-up."""
+        ...

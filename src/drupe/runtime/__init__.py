@@ -1,0 +1,1 @@
+"""What touches the interpreter: threads, loops, the greenlet portal, clock, ids."""
