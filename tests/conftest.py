@@ -1,0 +1,28 @@
+"""What every test runs under: one event loop backend, one rule for chance.
+
+Fixtures of one part live in the conftest of its own folder; here is only what holds for all.
+"""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+pytest_plugins = ["pytester"]
+
+# No deadline: the machine is shared, and a slow example is not a wrong one.
+settings.register_profile("dev", deadline=None, max_examples=50)
+settings.register_profile(
+    "ci",
+    deadline=None,
+    max_examples=200,
+    derandomize=True,  # a commit passes or fails whenever it is asked
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """The loop of all async tests: asyncio, its debug mode off, because it makes steps ten times slower."""
+    return "asyncio", {"debug": False}
