@@ -1,0 +1,111 @@
+# Every command of the project. Each works as the first one in a fresh clone: it makes .venv when it is missing
+# and installs into it what it needs, again only when pyproject.toml or constraints.txt have changed.
+#
+#   make PYTHON=python3.12 test      another interpreter (looked at only when .venv is made)
+#   make JOBS=4 test                 more test processes
+
+JOBS ?= 2
+VENV := .venv
+BENCH := .venv-bench
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.SUFFIXES:
+
+## What a newcomer needs
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } \
+	    /^## / { printf "\n%s\n", substr($$0, 4) } \
+	    /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: $(VENV)/.demo ## Compute the equation of state of seven metals, killed three times on the way (results in build/demo)
+	@$(BIN)/python examples/equation_of_state/demo.py
+
+.PHONY: test
+test: check $(VENV)/.demo ## Run everything that must hold: the checks, then all tests with branch coverage
+	@mkdir -p build/coverage
+	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term --cov-report=html
+
+.PHONY: check
+check: format-check lint types layers spelling ## Run all that needs no test: format, lint, types, layers, spelling
+
+.PHONY: bench
+bench: $(VENV)/.demo $(VENV)/.dev $(BENCH)/.plumpy ## Measure drupe beside plumpy 0.26.1, in one run
+	@$(BIN)/python benchmarks/run.py
+
+.PHONY: docs
+docs: $(VENV)/.docs ## Build the documentation (build/docs/index.html)
+	$(BIN)/sphinx-build -W --keep-going --quiet -b html -d build/doctrees docs build/docs
+	@echo "build/docs/index.html"
+
+.PHONY: clean
+clean: ## Remove what was made, but for .venv and .venv-bench
+	rm -rf build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+## The parts of check and test
+
+.PHONY: format
+format: $(VENV)/.dev ## Format the code, and mend what the linter can mend
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix --exit-zero --quiet
+
+.PHONY: format-check
+format-check: $(VENV)/.dev
+	$(BIN)/ruff format --check
+
+.PHONY: lint
+lint: $(VENV)/.dev ## Look for mistakes (ruff)
+	$(BIN)/ruff check
+
+.PHONY: types
+types: $(VENV)/.dev ## Check the types (mypy, strict)
+	$(BIN)/mypy
+
+.PHONY: layers
+layers: $(VENV)/.dev ## Check that imports only go down (import-linter)
+	$(BIN)/lint-imports --no-logo
+
+.PHONY: spelling
+spelling: $(VENV)/.dev ## Look for misspelt words (codespell)
+	$(BIN)/codespell
+
+.PHONY: unit
+unit: $(VENV)/.dev ## Run the quick tests only, without coverage
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
+
+## Housekeeping
+
+.PHONY: hooks
+hooks: $(VENV)/.dev ## Have git run the checks before each commit
+	$(BIN)/pre-commit install
+
+.PHONY: news
+news: $(VENV)/.dev ## Show the changelog entry that the fragments in changes/ add up to
+	$(BIN)/towncrier build --draft --version next
+
+EXTRAS := demo,dev,docs,postgres,rabbitmq,telemetry,web
+
+.PHONY: constraints
+constraints: ## Write constraints.txt anew, with the newest releases that fit together
+	rm -rf build/constraints
+	tools/venv build/constraints --upgrade -e '.[$(EXTRAS)]'
+	{ sed '/^#/!d' constraints.txt; build/constraints/bin/python -m pip freeze --exclude-editable; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt
+
+# --- the environments ------------------------------------------------------------------------
+# $(VENV)/.NAME says when drupe was last installed there with the extra NAME.
+
+$(VENV)/.dev $(VENV)/.demo $(VENV)/.docs: $(VENV)/.%: pyproject.toml constraints.txt
+	@tools/venv $(VENV) -c constraints.txt -e '.[$*]'
+	@touch $@
+
+# plumpy wants other releases of what drupe uses too, so it lives by itself.
+$(BENCH)/.plumpy: benchmarks/plumpy.txt
+	@tools/venv $(BENCH) -r $<
+	@touch $@
