@@ -8,8 +8,6 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["pytester"]
-
 # No deadline: the machine is shared, and a slow example is not a wrong one.
 settings.register_profile("dev", deadline=None, max_examples=50)
 settings.register_profile(
