@@ -219,7 +219,8 @@ class PortNamespace(MutableMapping[str, Port], Port):
             review.issues.append(misfit((*path, self.name), value, Mapping))
             return value
         if not (review.filling and self.populate_defaults):
-            self.admit({}, path, Review(filling=False, issues=review.issues))
+            if not self.has_default():
+                self.admit({}, path, Review(filling=False, issues=review.issues))
             return UNSPECIFIED
         default = self.fill()
         return self.admit({} if default is UNSPECIFIED else default, path, review)
@@ -288,13 +289,14 @@ class PortNamespace(MutableMapping[str, Port], Port):
 
     def _admit_dynamic(self, value: Any, here: Path, review: Review) -> Any:
         """A dynamic value is one of the valid type, or a mapping of such: a namespace that nobody declared."""
-        if isinstance(value, self._valid_type or object):
+        types: Any = self._valid_type
+        if isinstance(value, types):
             return value
         if isinstance(value, Mapping):
             return FrozenAttributes(
                 (name, self._admit_dynamic(each, (*here, str(name)), review)) for name, each in value.items()
             )
-        review.issues.append(misfit(here, value, self._valid_type))
+        review.issues.append(misfit(here, value, types))
         return value
 
     def _check_at(self, name: str, value: Any, path: Path, review: Review) -> bool:
@@ -302,7 +304,7 @@ class PortNamespace(MutableMapping[str, Port], Port):
         first, _, rest = name.partition(SEPARATOR)
         port = self._ports.get(first)
         if port is None:
-            self._admit_extras({first: value}, here, review)  # what is nested below is as free as this is
+            self._admit_extras({name: value}, here, review)  # what is nested below is as free as this is
             return True
         if isinstance(port, PortNamespace) and rest:
             return port._check_at(rest, value, here, review)

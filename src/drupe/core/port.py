@@ -165,8 +165,9 @@ class Port:
         here = (*path, self.name)
         if value is UNSPECIFIED:
             return absent(here, self._valid_type, self.help) if self.needs_value() else None
-        if self._valid_type is not None and not isinstance(value, self._valid_type):
-            return misfit(here, value, self._valid_type)
+        types: Any = self._valid_type
+        if types is not None and not isinstance(value, types):
+            return misfit(here, value, types)
         return self._ask_validator(value, here)
 
     def admit(self, value: Any, path: Path, review: Review) -> Any:
@@ -179,16 +180,15 @@ class Port:
 
     def outlook(self) -> Outlook:
         """What is known before any value comes, as long as the edition stays the same."""
+        if type(self).validate is not Port.validate or type(self).admit is not Port.admit:
+            return Outlook((), UNSPECIFIED, optional=False)
         passes: Any = object if self._valid_type is None else self._valid_type
-        if (
-            self._validator is not None
-            or type(self).validate is not Port.validate
-            or type(self).admit is not Port.admit
-        ):
+        if self._validator is not None:
             passes = ()
+        if not self.has_default():
+            return Outlook(passes, UNSPECIFIED, optional=not self.required)
         settled = not callable(self.default) and isinstance(self.default, passes)
-        optional = not self.required and not self.has_default()
-        return Outlook(passes, self.default if settled else UNSPECIFIED, optional)
+        return Outlook(passes, self.default if settled else UNSPECIFIED, optional=False)
 
     def restore(self, saved: Any) -> Any:
         """What was kept, from what was saved of it; nothing is filled in or checked."""
