@@ -1,0 +1,157 @@
+"""What every store decides alike: what may be written, who may own what, and how a refusal reads.
+
+Only decisions on values that a store has read already: no store, no statement, no clock here.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from drupe.core.lifecycle import TERMINAL
+from drupe.core.record import PID_PATTERN, Birth, Change, Fence, Query, Record, Retention
+from drupe.errors import (
+    ChildMismatchError,
+    FencedError,
+    InvalidStateError,
+    OwnedError,
+    SettingsError,
+    StoreError,
+    TooLargeError,
+    UnknownProcessError,
+)
+
+MAX_BYTES: Final = 2 * 1024 * 1024
+"""So large may the inputs or one checkpoint of a process be, unless a store is told otherwise."""
+
+is_pid: Final = re.compile(PID_PATTERN).fullmatch
+
+
+# --- what may be written -----------------------------------------------------------------------------------
+
+
+def check_retention(retention: Retention) -> Retention:
+    """Get it back if it keeps at least the last checkpoint.
+
+    Raises:
+        SettingsError: it would keep none.
+    """
+    if any(keep is not None and keep < 1 for keep in (retention.living, retention.ended)):
+        raise SettingsError(f"a store keeps at least the last checkpoint, not {retention}")
+    return retention
+
+
+def check_births(births: Sequence[Birth], max_bytes: int) -> None:
+    """Refuse what must not be written.
+
+    Raises:
+        StoreError: a pid is none.
+        TooLargeError: inputs or a body exceed ``max_bytes``.
+    """
+    for birth in births:
+        for pid in (birth.pid, birth.parent, birth.retry_of):
+            if pid is not None and not is_pid(pid):
+                raise StoreError(f"{pid[:80]!r} is no pid: 1 to 64 letters, digits, '_' and '-'")
+        if len(birth.inputs) > max_bytes:
+            raise too_large(birth.pid, "inputs", len(birth.inputs), max_bytes)
+        if len(birth.body) > max_bytes:
+            raise too_large(birth.pid, "first checkpoint", len(birth.body), max_bytes)
+
+
+def same_birth(birth: Birth, row: Record) -> Record:
+    """Get the row of a pid that is there already, if it is the process that ``birth`` asks for.
+
+    Raises:
+        ChildMismatchError: it is another one.
+    """
+    if row.digest != birth.digest:
+        raise ChildMismatchError(
+            f"process {birth.pid} is there already as {row.kind} (inputs {row.digest.hex()[:12]}), and now it was asked"
+            f" for as {birth.kind} (inputs {birth.digest.hex()[:12]}): a step that runs again must ask for the same"
+            " children with the same inputs; give them a key= if their order varies"
+        )
+    return row
+
+
+def first_beyond(seq: int, keep: int | None) -> int:
+    """Get the number of the youngest checkpoint that is let go when ``seq`` is written; 0 or less is none."""
+    return 0 if keep is None else seq - keep
+
+
+def check_query(query: Query) -> Query:
+    """Get it back if it can be answered.
+
+    Raises:
+        SettingsError: its limit is below 1.
+    """
+    if query.limit < 1:
+        raise SettingsError(f"a page has at least one process, not limit={query.limit}")
+    return query
+
+
+# --- who may own what --------------------------------------------------------------------------------------
+
+
+def check_claimable(row: Record) -> None:
+    """Refuse a process that has ended.
+
+    Raises:
+        InvalidStateError: it is terminal.
+    """
+    if row.state in TERMINAL:
+        raise InvalidStateError(f"process {row.pid} is {row.state} and cannot be claimed")
+
+
+def check_deletable(row: Record) -> None:
+    """Refuse a process that lives.
+
+    Raises:
+        InvalidStateError: it is not terminal.
+    """
+    if row.state not in TERMINAL:
+        raise InvalidStateError(
+            f"process {row.pid} is {row.state}: only one that has ended can be deleted; kill it first"
+        )
+
+
+# --- refusals ----------------------------------------------------------------------------------------------
+
+
+def unknown(pid: str) -> UnknownProcessError:
+    """Get the error for a pid that is not there."""
+    return UnknownProcessError(f"there is no process {pid[:80]}")
+
+
+def unknown_checkpoint(pid: str, seq: int | None) -> UnknownProcessError:
+    """Get the error for a checkpoint that is not there (any more)."""
+    which = "no checkpoint" if seq is None else f"no checkpoint {seq} (any more)"
+    return UnknownProcessError(f"process {pid} has {which}")
+
+
+def owned(row: Record) -> OwnedError:
+    """Get the error for a process that somebody else holds."""
+    return OwnedError(f"process {row.pid} is owned by {row.owner}", row.owner or "")
+
+
+def not_joined(owner: str) -> FencedError:
+    """Get the error for an owner that is not there: it never joined, left, or was declared dead."""
+    return FencedError(f"owner {owner} is not known here (any more): it has to join first")
+
+
+def fenced(wanted: Fence | Change, row: Record | None) -> FencedError:
+    """Get the error for a write by somebody who does not own the process (any more)."""
+    asked = f"epoch {wanted.epoch}" + (f", checkpoint {wanted.seq}" if isinstance(wanted, Change) else "")
+    found = (
+        "there is no such process"
+        if row is None
+        else f"the store has epoch {row.epoch}, checkpoint {row.seq}, owner {row.owner or 'none'}, {row.state}"
+    )
+    return FencedError(
+        f"process {wanted.pid}: {asked} is not the owner's write any more ({found}); nothing was written"
+    )
+
+
+def too_large(pid: str, what: str, size: int, limit: int) -> TooLargeError:
+    """Get the error for more bytes than the limit."""
+    return TooLargeError(
+        f"process {pid}: its {what} has {size:,} bytes, the limit is {limit:,}; keep large data in files and save their names"
+    )

@@ -1,0 +1,90 @@
+"""Connections to a store file, set up the one way that the rest relies on."""
+
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Final, Literal
+
+from drupe.storage.sqlite import file, schema
+
+Durability = Literal["full", "process"]
+
+_SYNCHRONOUS: Final = {"full": "FULL", "process": "NORMAL"}
+_STATEMENTS: Final = 512  # a list has one statement for each choice of states: all of them stay prepared
+_WAL_PAGES: Final = 4000  # 16 MB are gathered before they are moved into the file: a hot page is moved once, not often
+_WAL_BYTES: Final = 64 * 1024 * 1024
+_CACHE_KIB: Final = 16 * 1024
+
+
+def writing(path: Path, *, durability: Durability, busy_timeout: float) -> sqlite3.Connection:
+    """Get the connection that writes; the file is made or migrated if need be.
+
+    Raises:
+        StoreFormatError: the file is no store, or of a newer version; it is left untouched.
+        StoreUnavailableError: it lies on a network file system.
+        OSError: the file or its folder cannot be made.
+        sqlite3.Error: it cannot be opened or written.
+    """
+    file.refuse_network(path)
+    with file.creating:
+        file.refuse_foreign(path)
+        file.prepare(path)
+        db = _connect(path, busy_timeout)
+        try:
+            # First of all the version: what is newer must not even be switched to another journal.
+            schema.refuse_newer(db, path)
+            _use_wal(db, busy_timeout)
+            db.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
+            db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+            db.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+            schema.migrate(db, path)
+            db.execute("PRAGMA foreign_keys = ON")
+            # An old store may be writable in all but name: a write that changes nothing tells.
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("ROLLBACK")
+        except BaseException:
+            db.close()
+            raise
+    return db
+
+
+def reading(path: Path, *, busy_timeout: float) -> sqlite3.Connection:
+    """Get a connection that only reads; the file must be a store already.
+
+    Raises:
+        sqlite3.Error: it cannot be opened.
+    """
+    db = _connect(path, busy_timeout)
+    db.execute("PRAGMA query_only = ON")
+    # A flipped bit in a text must not fail the rows beside it: the value is refused where it is looked at.
+    db.text_factory = _lenient
+    return db
+
+
+def _connect(path: Path, busy_timeout: float) -> sqlite3.Connection:
+    # `isolation_level=None`: transactions begin and end where this package says so, nowhere else.
+    db = sqlite3.connect(
+        path, timeout=busy_timeout, isolation_level=None, check_same_thread=False, cached_statements=_STATEMENTS
+    )
+    db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    return db
+
+
+def _use_wal(db: sqlite3.Connection, busy_timeout: float) -> None:
+    """Switch to the write-ahead log. SQLite does not wait for a lock here, so it is asked again until it can."""
+    nap = threading.Event()
+    for attempt in range(max(1, int(busy_timeout / 0.02))):
+        if attempt:
+            nap.wait(0.02)
+        try:
+            db.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+        else:
+            return
+    db.execute("PRAGMA journal_mode = WAL").fetchone()
+
+
+def _lenient(text: bytes) -> str:
+    return text.decode("utf-8", "replace")

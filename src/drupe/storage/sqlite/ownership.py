@@ -1,0 +1,83 @@
+"""The writes of owners: join, renew, leave, claim, release.
+
+A lease is one row for each owner, not one for each process, so renewing costs the same for any number of
+processes. An owner is there and holds what it claimed, or it is gone and holds nothing: whoever takes
+something from a dead one buries it, and what it held is free from then on.
+"""
+
+from typing import Final
+
+import msgspec
+
+from drupe.core.record import Fence, Record
+from drupe.errors import DuplicateProcessError
+from drupe.storage import rule
+from drupe.storage.sqlite import row
+from drupe.storage.sqlite.transaction import Transaction
+
+_UNTIL: Final = "SELECT boot, until FROM owner WHERE name = ?"
+_CLAIM: Final = "UPDATE process SET owner = ?, epoch = epoch + 1, attempts = attempts + 1 WHERE pid = ?"
+_RELEASE: Final = "UPDATE process SET owner = NULL WHERE pid = ?"
+_RELEASE_ALL: Final = "UPDATE process SET owner = NULL WHERE owner = ?"
+
+
+def join(tx: Transaction, asked: tuple[str, float]) -> None:
+    """See `Store.join`."""
+    owner, lease = asked
+    if tx.execute(_UNTIL, (owner,)).fetchone() is not None and not tx.again:
+        raise DuplicateProcessError(f"an owner {owner} is there already: each worker needs a name of its own")
+    tx.execute("INSERT OR REPLACE INTO owner (name, boot, until) VALUES (?, ?, ?)", _lease(tx, owner, lease))
+
+
+def renew(tx: Transaction, asked: tuple[str, float]) -> None:
+    """See `Store.renew`."""
+    owner, lease = asked
+    name, boot, until = _lease(tx, owner, lease)
+    if not tx.execute("UPDATE owner SET boot = ?, until = ? WHERE name = ?", (boot, until, name)).rowcount:
+        raise rule.not_joined(owner)
+
+
+def leave(tx: Transaction, owner: str) -> None:
+    """See `Store.leave`."""
+    tx.execute(_RELEASE_ALL, (owner,))
+    tx.execute("DELETE FROM owner WHERE name = ?", (owner,))
+
+
+def claim(tx: Transaction, asked: tuple[str, str, frozenset[str]]) -> Record:
+    """See `Store.claim`."""
+    pid, owner, dead = asked
+    found = row.find(tx.execute, pid)
+    if found is None:
+        raise rule.unknown(pid)
+    rule.check_claimable(found)
+    if tx.execute(_UNTIL, (owner,)).fetchone() is None:
+        raise rule.not_joined(owner)
+    holder = found.owner
+    if holder is not None and holder != owner:
+        if holder not in dead and _alive(tx, holder):
+            raise rule.owned(found)
+        leave(tx, holder)
+    tx.execute(_CLAIM, (owner, pid))
+    return msgspec.structs.replace(found, owner=owner, epoch=found.epoch + 1, attempts=found.attempts + 1)
+
+
+def release(tx: Transaction, fence: Fence) -> None:
+    """See `Store.release`."""
+    found = row.find(tx.execute, fence.pid)
+    if found is None or found.epoch != fence.epoch:
+        raise rule.fenced(fence, found)
+    if found.owner is not None:
+        tx.execute(_RELEASE, (fence.pid,))
+
+
+def _lease(tx: Transaction, owner: str, lease: float) -> tuple[str, str, float]:
+    return owner, tx.clock.boot(), tx.clock.steady() + lease
+
+
+def _alive(tx: Transaction, owner: str) -> bool:
+    found = tx.execute(_UNTIL, (owner,)).fetchone()
+    if found is None:
+        return False
+    boot, until = found
+    # Steady time begins anew with each boot: a lease of another one tells nothing, and its owner is gone.
+    return bool(boot == tx.clock.boot() and tx.clock.steady() < until)

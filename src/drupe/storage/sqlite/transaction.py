@@ -1,0 +1,135 @@
+"""The writing side: what is ready together is committed together.
+
+A write of this package first reads whatever could make it fail, and only then changes anything, so a
+refused request leaves nothing behind in the transaction it shares. For what cannot be foreseen (a full
+disk, a value SQLite does not take) the whole batch is rolled back and each request tried again alone.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from drupe.core.record import Retention
+from drupe.errors import StoreError
+from drupe.interfaces.ambient import Clock, Probe
+from drupe.storage.sqlite.failure import translate
+
+Write = Callable[["Transaction", Any], object]
+"""What a request asks for: called inside the transaction, with its argument; a `StoreError` refuses it."""
+
+
+class Transaction:
+    """What a write works with.
+
+    Attributes:
+        execute: runs one statement.
+        again: the request may have been committed before, and its answer lost.
+    """
+
+    __slots__ = ("again", "clock", "execute", "max_bytes", "retention")
+
+    def __init__(self, clock: Clock, retention: Retention, max_bytes: int) -> None:
+        self.execute: Callable[..., sqlite3.Cursor]
+        self.again = False
+        self.clock = clock
+        self.retention = retention
+        self.max_bytes = max_bytes
+
+
+class Committer:
+    """The work of the writing thread: one transaction for each batch of requests.
+
+    Args:
+        connect: opens the connection; called on the thread.
+        path: the file, for messages.
+        transaction: what the writes are given.
+        probe: passed at each place of the writing.
+    """
+
+    def __init__(
+        self, connect: Callable[[], sqlite3.Connection], *, path: Path, transaction: Transaction, probe: Probe
+    ) -> None:
+        self._connect = connect
+        self._path = path
+        self._transaction = transaction
+        self._probe = probe
+        self._db: sqlite3.Connection | None = None
+        self._begun = self._sealed = False
+
+    def begin(self) -> None:
+        """Open the connection.
+
+        Raises:
+            StoreError: it cannot be opened.
+        """
+        try:
+            self._db = self._connect()
+        except (sqlite3.Error, OSError) as error:
+            raise translate(error, self._path) from error
+        self._transaction.execute = self._db.cursor().execute
+
+    def end(self) -> None:
+        """Close the connection; what is not committed is gone."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def answer(self, batch: Sequence[tuple[Write, Any]], /) -> list[object]:
+        """Commit what is asked for and get the answers; a refusal or failure is an answer, too."""
+        try:
+            return self._commit(batch)
+        except Exception as error:  # noqa: BLE001 (translated, and given to whoever asked)
+            doubt = self._roll_back()
+            if self._begun and len(batch) > 1:
+                return [self._alone(request, error, again=doubt) for request in batch]
+            if not doubt:
+                return [translate(error, self._path) for _ in batch]
+            return [self._alone(batch[0], error, again=True)]
+
+    def _commit(self, batch: Sequence[tuple[Write, Any]]) -> list[object]:
+        probe, transaction = self._probe, self._transaction
+        execute = transaction.execute
+        answers: list[object] = []
+        self._begun = self._sealed = False
+        probe("store.begin")
+        execute("BEGIN IMMEDIATE")
+        self._begun = True
+        for write, argument in batch:
+            try:
+                probe("store.apply")
+                answers.append(write(transaction, argument))
+            except StoreError as refusal:
+                answers.append(refusal)
+        probe("store.commit")
+        self._sealed = True
+        execute("COMMIT")
+        probe("store.committed")
+        return answers
+
+    def _alone(self, request: tuple[Write, Any], error: Exception, *, again: bool) -> object:
+        """Get the answer to one request of a batch that failed.
+
+        If nobody can say whether the batch was committed, asking again does: a write that finds itself done
+        succeeds and changes nothing.
+        """
+        for asked_again in (again, True):
+            self._transaction.again = asked_again
+            try:
+                return self._commit([request])[0]
+            except Exception as second:  # noqa: BLE001 (translated, and given to whoever asked)
+                error = second
+                if not self._roll_back():
+                    break
+            finally:
+                self._transaction.again = False
+        return translate(error, self._path)
+
+    def _roll_back(self) -> bool:
+        """Leave the transaction; whether it may have been committed in spite of the error."""
+        db = self._db
+        assert db is not None  # noqa: S101 (the thread has begun)
+        if db.in_transaction:
+            db.rollback()
+            return False
+        return self._sealed

@@ -1,0 +1,131 @@
+"""The writes of processes: create, save, delete; each all or nothing, each refused before it changes anything.
+
+`save` is what every step of every process pays, so its usual case is four statements and no reading.
+"""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from itertools import starmap
+from typing import Final
+
+from drupe.core.lifecycle import TERMINAL
+from drupe.core.record import Birth, Change, Fence, Record, birth_record
+from drupe.storage import rule
+from drupe.storage.sqlite import row
+from drupe.storage.sqlite.transaction import Transaction
+
+Creation = tuple[Sequence[Birth], Fence | None]
+
+# The usual step: state and pause as they were. No indexed column is named, so no index is written.
+_STEP: Final = """
+    UPDATE process SET seq = ?, updated = ?, status = ?, attempts = 0
+    WHERE pid = ? AND epoch = ? AND seq = ? AND state = ? AND paused = ? AND owner IS NOT NULL"""
+_MOVE: Final = """
+    UPDATE process SET seq = ?, updated = ?, status = ?, attempts = 0, state = ?, paused = ?
+    WHERE pid = ? AND epoch = ? AND seq = ? AND owner IS NOT NULL"""
+_END: Final = """
+    UPDATE process SET seq = ?, updated = ?, status = ?, attempts = 0, state = ?, paused = ?, owner = NULL
+    WHERE pid = ? AND epoch = ? AND seq = ? AND owner IS NOT NULL"""
+_CHECKPOINT: Final = "INSERT INTO checkpoint (pid, seq, at, hash, body) VALUES (?, ?, ?, ?, ?)"
+_EVENT: Final = "INSERT INTO event (pid, seq, at, event, state, detail) VALUES (?, ?, ?, ?, ?, ?)"
+_LET_GO: Final = "DELETE FROM checkpoint WHERE pid = ? AND seq <= ?"
+_SAME: Final = """
+    SELECT 1 FROM checkpoint JOIN event USING (pid, seq)
+    WHERE pid = ? AND seq = ? AND hash = ? AND event = ? AND state = ?"""
+_PROCESS: Final = f"INSERT INTO process ({row.COLUMNS}, tail) VALUES ({', '.join('?' * (len(row.FIELDS) + 1))})"  # noqa: S608
+_INPUTS: Final = "INSERT INTO inputs (pid, hash, body) VALUES (?, ?, ?)"
+_HOLDS: Final = "SELECT 1 FROM process WHERE pid = ? AND epoch = ? AND owner IS NOT NULL"
+
+
+def digest(body: bytes) -> bytes:
+    """Get the hash that is kept beside saved bytes."""
+    return blake2b(body, digest_size=16).digest()
+
+
+def save(tx: Transaction, change: Change) -> None:
+    """See `Store.save`."""
+    body = change.body
+    if len(body) > tx.max_bytes:
+        raise rule.too_large(change.pid, "checkpoint", len(body), tx.max_bytes)
+    births = _asked_for(tx, change.births) if change.births else ()
+    execute, pid, seq, at = tx.execute, change.pid, change.seq, change.at
+    if not _advance(tx, change):
+        return
+    execute(_CHECKPOINT, (pid, seq, at, digest(body), body))
+    execute(_EVENT, (pid, seq, at, change.event, change.state, change.detail))
+    keep = tx.retention.ended if change.state in TERMINAL else tx.retention.living
+    if keep is not None and seq > keep:
+        execute(_LET_GO, (pid, seq - keep))
+    for birth, found in births:
+        if found is None:
+            _bear(tx, birth)
+
+
+def _advance(tx: Transaction, change: Change) -> bool:
+    """Move the row on; False if this very change has moved it before.
+
+    Raises:
+        FencedError: it is not the caller's, or not where the caller believes.
+    """
+    pid, seq, state = change.pid, change.seq, change.state
+    where = (pid, change.epoch, seq - 1)
+    if state is change.was:
+        values = (seq, change.at, change.status, *where, state, change.paused)
+        if tx.execute(_STEP, values).rowcount:
+            return True
+    statement = _END if state in TERMINAL else _MOVE
+    if tx.execute(statement, (seq, change.at, change.status, state, change.paused, *where)).rowcount:
+        return True
+    found = row.find(tx.execute, pid)
+    if found is not None and found.epoch == change.epoch and found.seq == seq:
+        same = (pid, seq, digest(change.body), change.event, state)
+        if tx.execute(_SAME, same).fetchone() is not None:
+            return False
+    raise rule.fenced(change, found)
+
+
+def create(tx: Transaction, creation: Creation) -> list[Record]:
+    """See `Store.create`."""
+    births, fence = creation
+    if fence is not None and tx.execute(_HOLDS, (fence.pid, fence.epoch)).fetchone() is None:
+        raise rule.fenced(fence, row.find(tx.execute, fence.pid))
+    return [_bear(tx, birth) if found is None else found for birth, found in _asked_for(tx, births)]
+
+
+def _asked_for(tx: Transaction, births: Sequence[Birth]) -> list[tuple[Birth, Record | None]]:
+    """Get each birth with the row that is there already; one asked for twice is there the second time.
+
+    Raises:
+        StoreError: any of them must not be created.
+    """
+    rule.check_births(births, tx.max_bytes)
+    for owner in {birth.owner for birth in births} - {None}:
+        if tx.execute("SELECT 1 FROM owner WHERE name = ?", (owner,)).fetchone() is None:
+            raise rule.not_joined(str(owner))
+    seen: dict[str, Record] = {}
+    asked: list[tuple[Birth, Record | None]] = []
+    for birth in births:
+        found = seen.get(birth.pid) or row.find(tx.execute, birth.pid)
+        asked.append((birth, None if found is None else rule.same_birth(birth, found)))
+        seen[birth.pid] = found or birth_record(birth)
+    return asked
+
+
+def _bear(tx: Transaction, birth: Birth) -> Record:
+    record = birth_record(birth)
+    pid, at = birth.pid, birth.created
+    tx.execute(_PROCESS, (*starmap(getattr, ((record, name) for name in row.FIELDS)), pid[::-1]))
+    tx.execute(_INPUTS, (pid, digest(birth.inputs), birth.inputs))
+    tx.execute(_CHECKPOINT, (pid, 1, at, digest(birth.body), birth.body))
+    tx.execute(_EVENT, (pid, 1, at, record.state, record.state, None))
+    return record
+
+
+def delete(tx: Transaction, pid: str) -> None:
+    """See `Store.delete`."""
+    found = row.find(tx.execute, pid)
+    if found is not None:
+        rule.check_deletable(found)
+        tx.execute("DELETE FROM process WHERE pid = ?", (pid,))
+    elif not tx.again:
+        raise rule.unknown(pid)
