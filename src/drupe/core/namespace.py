@@ -220,10 +220,10 @@ class PortNamespace(MutableMapping[str, Port], Port):
             return value
         if not (review.filling and self.populate_defaults):
             if not self.has_default():
-                self.admit({}, path, Review(filling=False, issues=review.issues))
+                PortNamespace.admit(self, {}, path, Review(filling=False, issues=review.issues))
             return UNSPECIFIED
         default = self.fill()
-        return self.admit({} if default is UNSPECIFIED else default, path, review)
+        return PortNamespace.admit(self, {} if default is UNSPECIFIED else default, path, review)
 
     def outlook(self) -> Outlook:
         return Outlook((), self._constant(), optional=False)
@@ -231,7 +231,9 @@ class PortNamespace(MutableMapping[str, Port], Port):
     def needs_value(self) -> bool:
         return self.required and not self.has_default() and self._lacks()
 
-    def restore(self, saved: Mapping[str, Any]) -> Any:
+    def restore(self, saved: Any) -> Any:
+        if not isinstance(saved, _MAPPING):  # it was saved when this was no namespace yet
+            return saved
         kept = dict(saved)
         for name in saved:
             if name in self._ports:
