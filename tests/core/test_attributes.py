@@ -5,7 +5,7 @@ from collections.abc import Mapping, MutableMapping
 
 import pytest
 
-from drupe.core.attributes import Attributes, FrozenAttributes, NoItemError, thaw
+from drupe.core.attributes import Attributes, FrozenAttributes, NoItemError, freeze, thaw
 from drupe.errors import DrupeError
 
 BOTH = pytest.mark.parametrize("kind", [Attributes, FrozenAttributes])
@@ -32,7 +32,7 @@ class TestReading:
             _ = kind(volume=1, cell=2).x
 
     def test_an_empty_one_says_so(self, kind):
-        with pytest.raises(NoItemError, match="there are none$") as caught:
+        with pytest.raises(NoItemError, match=r"there are none$") as caught:
             _ = kind().x
         assert isinstance(caught.value, DrupeError)
         assert caught.value.name == "x"
@@ -132,3 +132,12 @@ class TestFrozenAttributes:
         assert thawed == {"cell": {"volume": 2}, "values": {"plain": 1}}
         assert thawed["values"] is values
         assert inputs.cell.volume == 1
+
+    def test_freezing_gives_read_only_mappings_all_the_way_down(self):
+        outputs = {"cell": {"volume": 1}, "context": Attributes(a=1)}
+        frozen = freeze(outputs)
+        assert frozen == outputs
+        assert type(frozen) is type(frozen.cell) is FrozenAttributes
+        assert frozen.context is outputs["context"]
+        outputs["cell"]["volume"] = 2
+        assert frozen.cell.volume == 1

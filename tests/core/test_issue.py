@@ -40,7 +40,9 @@ def test_a_missing_value_is_told_with_its_type_and_its_purpose():
     assert str(issue) == "inputs.cell.volume: required, but not given (float: Volume of the cell in Å³.)"
 
 
-@pytest.mark.parametrize(("expected", "purpose", "told"), [(None, None, ""), (int, None, " (int)"), (None, "Why.", " (Why.)")])
+@pytest.mark.parametrize(
+    ("expected", "purpose", "told"), [(None, None, ""), (int, None, " (int)"), (None, "Why.", " (Why.)")]
+)
 def test_a_missing_value_is_told_with_what_is_known(expected, purpose, told):
     assert absent(HERE, expected, purpose).message == f"required, but not given{told}"
 

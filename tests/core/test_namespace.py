@@ -12,7 +12,9 @@ from drupe.core.port import InputPort, OutputPort, Port
 from drupe.errors import SpecError
 
 NAMES = st.sampled_from("abcdef")
-TREES = st.recursive(st.sampled_from([int, str, None]), lambda tree: st.dictionaries(NAMES, tree, max_size=4), max_leaves=12)
+TREES = st.recursive(
+    st.sampled_from([int, str, None]), lambda tree: st.dictionaries(NAMES, tree, max_size=4), max_leaves=12
+)
 SPACES = st.dictionaries(NAMES, TREES, max_size=4)
 """Namespaces: by name a valid type, or a namespace within."""
 
@@ -190,7 +192,13 @@ class TestAbsorbing:
     def test_an_included_namespace_is_taken_whole(self, namespace):
         target = PortNamespace()
         target.absorb(namespace, include=["cell"])
-        assert list(dotted_names(target)) == ["cell", "cell.volume", "cell.sites", "cell.sites.first", "cell.sites.second"]
+        assert list(dotted_names(target)) == [
+            "cell",
+            "cell.volume",
+            "cell.sites",
+            "cell.sites.first",
+            "cell.sites.second",
+        ]
 
     def test_exclude_and_include_exclude_each_other(self, namespace):
         with pytest.raises(SpecError, match="not both"):

@@ -57,7 +57,9 @@ class TestValidating:
         )
 
     def test_nothing_is_wrong_only_for_a_required_port(self):
-        assert Port("a", valid_type=int, help="Why.").validate(UNSPECIFIED) == Issue("required, but not given (int: Why.)", "a")
+        assert Port("a", valid_type=int, help="Why.").validate(UNSPECIFIED) == Issue(
+            "required, but not given (int: Why.)", "a"
+        )
         assert Port("a", required=False).validate(UNSPECIFIED) is None
 
     @pytest.mark.parametrize("valid_type", ["int", 3, list[int], (int, "str"), list[int] | None])
@@ -73,7 +75,9 @@ class TestValidating:
 
 
 class TestValidators:
-    @pytest.mark.parametrize("validator", [positive, lambda value: positive(value), functools.partial(positive)])
+    @pytest.mark.parametrize(
+        "validator", [positive, lambda value: None if value > 0 else "must be positive", functools.partial(positive)]
+    )
     def test_a_complaint_is_the_issue(self, validator):
         port = Port("a", validator=validator)
         assert port.validate(1) is None
@@ -180,7 +184,13 @@ class TestDescribing:
 
     @pytest.mark.parametrize(
         ("default", "told"),
-        [(None, None), (1.5, 1.5), (list, "list()"), (functools.partial(list), "functools.partial(<class 'list'>)()"), ((1,), "(1,)")],
+        [
+            (None, None),
+            (1.5, 1.5),
+            (list, "list()"),
+            (functools.partial(list), "functools.partial(<class 'list'>)()"),
+            ((1,), "(1,)"),
+        ],
     )
     def test_a_default_is_told_in_values_that_json_has(self, default, told):
         description = InputPort("a", default=default).get_description()

@@ -62,7 +62,9 @@ class TestPreparing:
         assert prepared(inputs(a={"valid_type": dict}), {"a": value})["a"] is value
 
     def test_defaults_are_filled_into_nested_namespaces(self):
-        namespace = inputs(cell=space(ports={"volume": {"default": 1.0}, "sites": space("sites", {"n": {"default": list}})}))
+        namespace = inputs(
+            cell=space(ports={"volume": {"default": 1.0}, "sites": space("sites", {"n": {"default": list}})})
+        )
         assert prepared(namespace, {}) == {"cell": {"volume": 1.0, "sites": {"n": []}}}
 
     def test_giving_the_sentinel_is_giving_nothing(self):
@@ -82,7 +84,9 @@ class TestPreparing:
 class TestIssues:
     def test_a_value_of_the_wrong_type_is_named_by_its_full_path(self):
         namespace = inputs(cell=space(ports={"volume": {"valid_type": float}}))
-        assert complaints(namespace, {"cell": {"volume": "abc"}}) == ["inputs.cell.volume: expected float, got str 'abc'"]
+        assert complaints(namespace, {"cell": {"volume": "abc"}}) == [
+            "inputs.cell.volume: expected float, got str 'abc'"
+        ]
 
     def test_a_missing_value_is_named_within_a_namespace_that_was_not_given(self):
         namespace = inputs(cell=space(ports={"volume": {"valid_type": float, "help": "How large."}}))
@@ -129,7 +133,9 @@ class TestIssues:
 
 class TestOptionalNamespaces:
     def test_one_that_is_not_given_is_not_judged(self):
-        namespace = inputs(cell=space(required=False, ports={"volume": {}, "mass": {"default": lambda: pytest.fail("called")}}))
+        namespace = inputs(
+            cell=space(required=False, ports={"volume": {}, "mass": {"default": lambda: pytest.fail("called")}})
+        )
         assert prepared(namespace, {}) == {"cell": {}}
         assert prepared(namespace, {"cell": {}}) == {"cell": {}}
         assert namespace.check({}) == []
@@ -235,11 +241,17 @@ class TestOneValue:
     def test_a_declared_one_is_judged_by_its_port(self, outputs):
         assert outputs.check_at("energy", 1.0) == ([], False)
         assert outputs.check_at("cell.volume", 1.0) == ([], False)
-        assert outputs.check_at("cell.volume", "x") == ([Issue("expected float, got str 'x'", "outputs.cell.volume")], False)
+        assert outputs.check_at("cell.volume", "x") == (
+            [Issue("expected float, got str 'x'", "outputs.cell.volume")],
+            False,
+        )
 
     def test_a_whole_namespace_is_judged_by_all_its_ports(self, outputs):
         assert outputs.check_at("cell", {"volume": 1.0}) == ([], False)
-        assert [issue.port for issue in outputs.check_at("cell", {"mass": 1.0})[0]] == ["outputs.cell.volume", "outputs.cell.mass"]
+        assert [issue.port for issue in outputs.check_at("cell", {"mass": 1.0})[0]] == [
+            "outputs.cell.volume",
+            "outputs.cell.mass",
+        ]
 
     def test_one_that_is_not_declared_is_judged_by_its_dynamic_namespace(self, outputs):
         assert outputs.check_at("more.a", 1) == ([], True)
@@ -264,7 +276,9 @@ class TestChangedDeclarations:
 
     @pytest.fixture
     def namespace(self):
-        namespace = inputs(a={"valid_type": int, "default": 1}, cell=space(ports={"b": {"valid_type": int, "default": 2}}))
+        namespace = inputs(
+            a={"valid_type": int, "default": 1}, cell=space(ports={"b": {"valid_type": int, "default": 2}})
+        )
         assert prepared(namespace, {}) == {"a": 1, "cell": {"b": 2}}
         return namespace
 
@@ -311,7 +325,9 @@ class TestOwnKinds:
     def test_the_verdict_of_a_port_class_of_ones_own_counts(self):
         class Even(InputPort):
             def validate(self, value, path=()):
-                return super().validate(value, path) or (Issue("odd", self.name) if value is UNSPECIFIED or value % 2 else None)
+                return super().validate(value, path) or (
+                    Issue("odd", self.name) if value is UNSPECIFIED or value % 2 else None
+                )
 
         namespace = inputs(a=Even("a", valid_type=int, required=False))
         assert complaints(namespace, {"a": 3}) == ["a: odd"]
@@ -405,25 +421,20 @@ def cases(draw):
     return namespace, draw(values(namespace))
 
 
-def plainly(namespace, value, path=()):
-    """What is wrong with a value, the slow and simple way: the paths."""
-    here = (*path, namespace.name)
+def plainly(port, value, path=()):
+    """The paths of what is wrong with a value, the slow and simple way."""
+    here = (*path, port.name)
+    if not isinstance(port, PortNamespace):
+        fits = isinstance(value, port.valid_type or object) if value is not UNSPECIFIED else not port.required
+        return set() if fits else {".".join(here)}
+    value = {} if value is UNSPECIFIED else value
     if not isinstance(value, dict):
         return {".".join(here)}
-    if not value and not namespace.required:
+    if not value and not port.required:
         return set()
-    wrong = set()
-    for name, port in namespace.items():
-        if isinstance(port, PortNamespace):
-            wrong |= plainly(port, value.get(name, {}), here)
-        elif name not in value:
-            wrong |= {".".join((*here, name))} if port.required else set()
-        elif port.valid_type is not None and not isinstance(value[name], port.valid_type):
-            wrong.add(".".join((*here, name)))
-    for name in value.keys() - namespace.keys():
-        if not namespace.dynamic or not isinstance(value[name], int):
-            wrong.add(".".join((*here, name)))
-    return wrong
+    extras = {name for name in value.keys() - port.keys() if not port.dynamic or not isinstance(value[name], int)}
+    within = (plainly(port[name], value.get(name, UNSPECIFIED), here) for name in port)
+    return set().union({".".join((*here, name)) for name in extras}, *within)
 
 
 @given(cases())

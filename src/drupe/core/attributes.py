@@ -106,3 +106,8 @@ def thaw(values: Mapping[str, Any]) -> Attributes:
     return Attributes(
         (name, thaw(value) if isinstance(value, FrozenAttributes) else value) for name, value in values.items()
     )
+
+
+def freeze(values: Mapping[str, Any]) -> FrozenAttributes:
+    """The same items in a mapping that nobody changes, plain dictionaries within included."""
+    return FrozenAttributes((name, freeze(value) if type(value) is dict else value) for name, value in values.items())

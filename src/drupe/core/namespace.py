@@ -115,6 +115,18 @@ class PortNamespace(MutableMapping[str, Port], Port):
         namespace = self._namespace(first)
         return namespace.create_port_namespace(rest, **options) if rest else namespace
 
+    def create_port(self, name: str, kind: type[Port], **options: Any) -> Port:
+        """A new port of a dotted name, with the namespaces on the way to it; it replaces one of the same name.
+
+        Raises:
+            SpecError: a port that is no namespace is in the way.
+        """
+        _, nested = self._split(name)
+        parents, _, last = name.rpartition(SEPARATOR)
+        namespace = self.create_port_namespace(parents) if nested else self
+        namespace[last] = port = kind(last, **options)
+        return port
+
     def _split(self, name: Any) -> tuple[str, str]:
         if not isinstance(name, str) or not all(name.split(SEPARATOR)):
             message = f"a port is named by text, with dots between the names of namespaces, not by {brief(name)}"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypedDict, Unpack, cast
 
 from drupe.core import expose
-from drupe.core.issue import SEPARATOR, refuse
+from drupe.core.issue import refuse
 from drupe.core.namespace import NamespaceOptions, PortNamespace
 from drupe.core.port import InputOptions, InputPort, OutputPort, Port, PortOptions
 from drupe.errors import InputError, OutputError, SpecError
@@ -229,9 +229,7 @@ class ProcessSpec:
 
     def _declare(self, root: PortNamespace, kind: type[Port], name: str, options: Mapping[str, Any]) -> None:
         self._refuse_if_sealed(f"{root.name}.{name}")
-        parents, _, last = name.rpartition(SEPARATOR)
-        namespace = root.create_port_namespace(parents) if parents else root
-        namespace[last] = kind(last, **options)
+        root.create_port(name, kind, **options)
 
     def _expose(
         self,
