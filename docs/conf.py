@@ -1,6 +1,6 @@
 """How the documentation is built: Markdown by hand, the reference from docstrings, warnings are errors (`make docs`)."""
 
-from drupe import __version__
+from drupe.version import __version__
 
 project = "drupe"
 author = "The drupe authors"

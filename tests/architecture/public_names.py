@@ -1,25 +1,44 @@
-"""The public names of drupe: what its public modules put into `__all__`.
+"""The public names of drupe: what the façade, the errors, the interfaces and the testing tools let users import.
 
 They are pinned in public_names.txt, so that none comes or goes by accident. When one is meant to:
 `python -m tests.architecture.public_names` writes the list anew, and the change is reviewed with the rest.
 """
 
-import importlib
+import ast
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
-PUBLIC_MODULES = ("drupe", "drupe.errors", "drupe.interfaces", "drupe.testing")
+from tests.architecture.source import Module, modules
+
+PUBLIC = ("__init__.py", "errors.py", "interfaces/", "testing/")
 PINNED = Path(__file__).with_name("public_names.txt")
 
 
-def names_of(module: ModuleType) -> list[str]:
-    """The full names a module makes public, in the order of `__all__`."""
-    return [f"{module.__name__}.{name}" for name in getattr(module, "__all__", ())]
+def names(module: Module) -> Iterator[str]:
+    """What a module makes public: what it defines without a leading underscore, and `X as X` of what it imports."""
+    for node in module.tree.body:
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                found = [name]
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                found = [name]
+            case ast.Assign(targets=targets, value=value) if not ast.unparse(value).startswith(
+                ("TypeVar(", "ParamSpec(")
+            ):
+                found = [target.id for target in targets if isinstance(target, ast.Name)]
+            case ast.ImportFrom(names=aliases):
+                found = [alias.name for alias in aliases if alias.asname == alias.name]
+            case _:
+                found = []
+        yield from (name for name in found if name == "__version__" or not name.startswith("_"))
 
 
 def public_names() -> list[str]:
-    """All public names, sorted."""
-    return sorted(name for module in PUBLIC_MODULES for name in names_of(importlib.import_module(module)))
+    """All public names in full, sorted."""
+    found = (
+        f"{module.name}.{name}" for module in modules() if module.path.startswith(PUBLIC) for name in names(module)
+    )
+    return sorted(found)
 
 
 if __name__ == "__main__":

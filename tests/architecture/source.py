@@ -8,7 +8,7 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 
 ROOT = Path(__file__).resolve().parents[2]
 SRC = ROOT / "src" / "drupe"
@@ -20,6 +20,11 @@ class Module:
 
     path: str
     text: str
+
+    @property
+    def name(self) -> str:
+        """The dotted name that it is imported by."""
+        return ".".join(["drupe", *PurePath(self.path).with_suffix("").parts]).removesuffix(".__init__")
 
     @cached_property
     def tree(self) -> ast.Module:
