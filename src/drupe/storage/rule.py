@@ -51,10 +51,21 @@ def check_births(births: Sequence[Birth], max_bytes: int) -> None:
         for pid in (birth.pid, birth.parent, birth.retry_of):
             if pid is not None and not is_pid(pid):
                 raise StoreError(f"{pid[:80]!r} is no pid: 1 to 64 letters, digits, '_' and '-'")
-        if len(birth.inputs) > max_bytes:
-            raise too_large(birth.pid, "inputs", len(birth.inputs), max_bytes)
-        if len(birth.body) > max_bytes:
-            raise too_large(birth.pid, "first checkpoint", len(birth.body), max_bytes)
+        check_size(birth.pid, "inputs", birth.inputs, max_bytes)
+        check_size(birth.pid, "first checkpoint", birth.body, max_bytes)
+
+
+def check_size(pid: str, what: str, body: bytes, max_bytes: int) -> None:
+    """Refuse more bytes than the limit.
+
+    Raises:
+        TooLargeError: there are more.
+    """
+    if len(body) > max_bytes:
+        raise TooLargeError(
+            f"process {pid}: its {what} would have {len(body):,} bytes, the limit is {max_bytes:,}; keep large data in files"
+            " and save their names"
+        )
 
 
 def same_birth(birth: Birth, row: Record) -> Record:
@@ -70,11 +81,6 @@ def same_birth(birth: Birth, row: Record) -> Record:
             " children with the same inputs; give them a key= if their order varies"
         )
     return row
-
-
-def first_beyond(seq: int, keep: int | None) -> int:
-    """Get the number of the youngest checkpoint that is let go when ``seq`` is written; 0 or less is none."""
-    return 0 if keep is None else seq - keep
 
 
 def check_query(query: Query) -> Query:
@@ -147,11 +153,4 @@ def fenced(wanted: Fence | Change, row: Record | None) -> FencedError:
     )
     return FencedError(
         f"process {wanted.pid}: {asked} is not the owner's write any more ({found}); nothing was written"
-    )
-
-
-def too_large(pid: str, what: str, size: int, limit: int) -> TooLargeError:
-    """Get the error for more bytes than the limit."""
-    return TooLargeError(
-        f"process {pid}: its {what} has {size:,} bytes, the limit is {limit:,}; keep large data in files and save their names"
     )

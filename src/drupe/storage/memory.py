@@ -1,0 +1,343 @@
+"""The store that lives as long as its interpreter: for tests, and for stored processes that need no file.
+
+It keeps what any store keeps and refuses what any store refuses. A write is a generator that yields once:
+before, it only looks, and may refuse; after, it changes things, and cannot fail. So each is all or nothing.
+"""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Generator, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+
+from drupe.core.lifecycle import TERMINAL
+from drupe.core.record import (
+    Birth,
+    Change,
+    Checkpoint,
+    Event,
+    Fence,
+    Page,
+    Query,
+    Record,
+    Retention,
+    birth_record,
+)
+from drupe.errors import DuplicateProcessError, StoreUnavailableError
+from drupe.interfaces.ambient import Clock, Probe
+from drupe.runtime.clock import SystemClock
+from drupe.runtime.probe import quiet
+from drupe.storage import rule
+
+T = TypeVar("T")
+
+Write = Generator[None, None, T]
+Asked = list[tuple[Birth, Record | None]]
+"""Births, each with the row that is there already."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """One process: its row and what belongs to it."""
+
+    row: Record
+    inputs: bytes
+    checkpoints: dict[int, Checkpoint]
+    history: list[Event]
+
+
+@dataclass(slots=True)
+class MemoryState:
+    """What a memory store holds; given to another one, it is there again, as a file would be."""
+
+    processes: dict[str, _Kept] = field(default_factory=dict)
+    owners: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """Boot and steady time until which the lease of each owner lasts."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class MemoryStore:
+    """A `Store` in memory.
+
+    Args:
+        state: what another memory store left behind; by default nothing.
+        clock: where lease times come from.
+        probe: passed at every place where something is written.
+        retention: how many checkpoints of a process are kept.
+        max_bytes: how large inputs or a checkpoint may be.
+    """
+
+    def __init__(
+        self,
+        state: MemoryState | None = None,
+        *,
+        clock: Clock | None = None,
+        probe: Probe = quiet,
+        retention: Retention | None = None,
+        max_bytes: int = rule.MAX_BYTES,
+    ) -> None:
+        self.state = state or MemoryState()
+        self._clock = clock or SystemClock()
+        self._probe = probe
+        self._retention = rule.check_retention(retention or Retention())
+        self._max_bytes = max_bytes
+        self._open = False
+
+    async def open(self) -> None:
+        self._open = True
+
+    async def close(self) -> None:
+        self._open = False
+
+    # --- ownership ---------------------------------------------------------------------------------------
+
+    async def join(self, owner: str, *, lease: float) -> None:
+        await self._commit("store.join", self._join(owner, lease))
+
+    async def renew(self, owner: str, *, lease: float) -> None:
+        await self._commit("store.renew", self._renew(owner, lease))
+
+    async def leave(self, owner: str) -> None:
+        await self._commit("store.leave", self._leave(owner))
+
+    async def claim(self, pid: str, *, owner: str, dead: Iterable[str] = ()) -> Record:
+        return await self._commit("store.claim", self._claim(pid, owner, frozenset(dead)))
+
+    async def release(self, fence: Fence) -> None:
+        await self._commit("store.release", self._release(fence))
+
+    def _join(self, owner: str, lease: float) -> Write[None]:
+        if owner in self.state.owners:
+            raise DuplicateProcessError(f"an owner {owner} is there already: each worker needs a name of its own")
+        yield
+        self._lease(owner, lease)
+
+    def _renew(self, owner: str, lease: float) -> Write[None]:
+        self._check_joined(owner)
+        yield
+        self._lease(owner, lease)
+
+    def _leave(self, owner: str) -> Write[None]:
+        yield
+        self._bury(owner)
+
+    def _claim(self, pid: str, owner: str, dead: frozenset[str]) -> Write[Record]:
+        kept = self._kept(pid)
+        rule.check_claimable(kept.row)
+        self._check_joined(owner)
+        holder = kept.row.owner
+        if holder is not None and holder != owner and holder not in dead and self._alive(holder):
+            raise rule.owned(kept.row)
+        yield
+        if holder is not None and holder != owner:
+            self._bury(holder)
+        row = kept.row
+        kept.row = msgspec.structs.replace(row, owner=owner, epoch=row.epoch + 1, attempts=row.attempts + 1)
+        return kept.row
+
+    def _release(self, fence: Fence) -> Write[None]:
+        kept = self.state.processes.get(fence.pid)
+        if kept is None or kept.row.epoch != fence.epoch:
+            raise rule.fenced(fence, None if kept is None else kept.row)
+        yield
+        kept.row = msgspec.structs.replace(kept.row, owner=None)
+
+    def _lease(self, owner: str, lease: float) -> None:
+        self.state.owners[owner] = self._clock.boot(), self._clock.steady() + lease
+
+    def _alive(self, owner: str) -> bool:
+        boot, until = self.state.owners.get(owner, ("", 0.0))
+        return boot == self._clock.boot() and self._clock.steady() < until
+
+    def _bury(self, owner: str) -> None:
+        self.state.owners.pop(owner, None)
+        for kept in self.state.processes.values():
+            if kept.row.owner == owner:
+                kept.row = msgspec.structs.replace(kept.row, owner=None)
+
+    def _check_joined(self, owner: str) -> None:
+        if owner not in self.state.owners:
+            raise rule.not_joined(owner)
+
+    # --- writing -----------------------------------------------------------------------------------------
+
+    def create(self, births: Sequence[Birth], *, fence: Fence | None = None) -> Awaitable[list[Record]]:
+        return self._commit("store.create", self._create(births, fence))
+
+    def save(self, change: Change) -> Awaitable[None]:
+        return self._commit("store.save", self._save(change))
+
+    async def delete(self, pid: str) -> None:
+        await self._commit("store.delete", self._delete(pid))
+
+    def _create(self, births: Sequence[Birth], fence: Fence | None) -> Write[list[Record]]:
+        if fence is not None:
+            parent = self.state.processes.get(fence.pid)
+            if parent is None or parent.row.epoch != fence.epoch or parent.row.owner is None:
+                raise rule.fenced(fence, None if parent is None else parent.row)
+        asked = self._asked_for(births)
+        yield
+        return [self._bear(birth) if row is None else row for birth, row in asked]
+
+    def _save(self, change: Change) -> Write[None]:
+        rule.check_size(change.pid, "checkpoint", change.body, self._max_bytes)
+        asked = self._asked_for(change.births)
+        kept = self.state.processes.get(change.pid)
+        if kept is None or kept.row.epoch != change.epoch:
+            raise rule.fenced(change, None if kept is None else kept.row)
+        done = kept.row.seq == change.seq and _has(kept, change)
+        if not done and (kept.row.seq != change.seq - 1 or kept.row.owner is None):
+            raise rule.fenced(change, kept.row)
+        yield
+        if not done:
+            _advance(kept, change, self._retention)
+            for birth, row in asked:
+                if row is None:
+                    self._bear(birth)
+
+    def _delete(self, pid: str) -> Write[None]:
+        rule.check_deletable(self._kept(pid).row)
+        yield
+        del self.state.processes[pid]
+
+    def _asked_for(self, births: Sequence[Birth]) -> Asked:
+        rule.check_births(births, self._max_bytes)
+        for birth in births:
+            if birth.owner is not None:
+                self._check_joined(birth.owner)
+        asked: Asked = []
+        seen: dict[str, Record] = {}
+        for birth in births:
+            kept = self.state.processes.get(birth.pid)
+            row = seen.get(birth.pid) if kept is None else kept.row
+            asked.append((birth, None if row is None else rule.same_birth(birth, row)))
+            seen[birth.pid] = row or birth_record(birth)
+        return asked
+
+    def _bear(self, birth: Birth) -> Record:
+        row = birth_record(birth)
+        first = Checkpoint(pid=row.pid, seq=1, at=row.created, body=birth.body)
+        event = Event(seq=1, at=row.created, event=row.state, state=row.state)
+        self.state.processes[row.pid] = _Kept(row, birth.inputs, {1: first}, [event])
+        return row
+
+    # --- reading -----------------------------------------------------------------------------------------
+
+    async def record(self, pid: str) -> Record:
+        with self._at_hand():
+            return self._kept(pid).row
+
+    async def inputs(self, pid: str) -> bytes:
+        with self._at_hand():
+            return self._kept(pid).inputs
+
+    async def checkpoint(self, pid: str, seq: int | None = None) -> Checkpoint:
+        with self._at_hand():
+            kept = self._kept(pid)
+            found = kept.checkpoints.get(kept.row.seq if seq is None else seq)
+            if found is None:
+                raise rule.unknown_checkpoint(pid, seq)
+            return found
+
+    async def checkpoints(self, pid: str) -> list[int]:
+        with self._at_hand():
+            return sorted(self._kept(pid).checkpoints)
+
+    async def history(self, pid: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
+        with self._at_hand():
+            return [event for event in self._kept(pid).history if event.seq > after][:limit]
+
+    async def find(self, tail: str, *, limit: int = 10) -> list[str]:
+        with self._at_hand():
+            if tail in self.state.processes:
+                return [tail]
+            pids = self.state.processes if rule.is_pid(tail) else ()
+            return sorted((pid for pid in pids if pid.endswith(tail)), key=lambda pid: pid[::-1])[:limit]
+
+    async def list(self, query: Query) -> Page:
+        rule.check_query(query)
+        with self._at_hand():
+            rows = [kept.row for kept in self.state.processes.values() if _fits(kept.row, query)]
+        rows.sort(key=lambda row: (row.created, row.pid), reverse=True)
+        page = tuple(rows[: query.limit])
+        return Page(page, (page[-1].created, page[-1].pid) if len(rows) > query.limit else None)
+
+    # --- inside ------------------------------------------------------------------------------------------
+
+    def _commit(self, place: str, write: Write[T]) -> "asyncio.Future[T]":
+        """Do a write, and give its answer as every store does: to be awaited."""
+        self._probe(place)
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        try:
+            with self._at_hand():
+                self._probe("store.begin")
+                self._probe("store.apply")
+                next(write)
+                self._probe("store.commit")
+                result = _returned(write)
+            self._probe("store.committed")
+        except Exception as error:  # noqa: BLE001 (given to whoever awaits)
+            answer.set_exception(error)
+        else:
+            answer.set_result(result)
+        return answer
+
+    def _at_hand(self) -> threading.Lock:
+        if not self._open:
+            raise StoreUnavailableError("the store in memory is not open (any more)")
+        return self.state.lock
+
+    def _kept(self, pid: str) -> _Kept:
+        try:
+            return self.state.processes[pid]
+        except KeyError:
+            raise rule.unknown(pid) from None
+
+
+def _returned(write: Write[T]) -> T:
+    try:
+        next(write)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    raise AssertionError("a write yields once")  # pragma: no cover
+
+
+def _has(kept: _Kept, change: Change) -> bool:
+    """Whether ``change`` is what led to the last checkpoint."""
+    last = kept.history[-1]
+    return (kept.checkpoints[change.seq].body, last.event, last.state) == (change.body, change.event, change.state)
+
+
+def _advance(kept: _Kept, change: Change, retention: Retention) -> None:
+    seq, ends = change.seq, change.state in TERMINAL
+    kept.row = msgspec.structs.replace(
+        kept.row,
+        seq=seq,
+        state=change.state,
+        paused=change.paused,
+        status=change.status,
+        updated=change.at,
+        attempts=0,
+        owner=None if ends else kept.row.owner,
+    )
+    kept.checkpoints[seq] = Checkpoint(pid=change.pid, seq=seq, at=change.at, body=change.body)
+    kept.history.append(Event(seq=seq, at=change.at, event=change.event, state=change.state, detail=change.detail))
+    keep = retention.ended if ends else retention.living
+    for number in [] if keep is None else [old for old in kept.checkpoints if old <= seq - keep]:
+        del kept.checkpoints[number]
+
+
+def _fits(row: Record, query: Query) -> bool:
+    return (
+        (not query.states or row.state in query.states)
+        and query.kind in (None, row.kind)
+        and query.parent in (None, row.parent)
+        and not (query.roots and row.parent is not None)
+        and query.paused in (None, row.paused)
+        and (query.since is None or row.created >= query.since)
+        and (query.before is None or row.created < query.before)
+        and (query.after is None or (row.created, row.pid) < query.after)
+    )
