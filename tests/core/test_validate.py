@@ -152,6 +152,10 @@ class TestOptionalNamespaces:
         namespace = inputs(cell=space(required=False, validator=lambda values: pytest.fail("asked")))
         assert prepared(namespace, {}) == {"cell": {}}
 
+    def test_a_default_of_a_namespace_within_suffices(self):
+        inner = space("inner", default={"a": 1}, ports={"a": {}})
+        assert prepared(inputs(cell=space(required=False, ports={"inner": inner})), {}) == {"cell": {"inner": {"a": 1}}}
+
     def test_one_within_another_is_left_empty_too(self):
         inner = space("inner", required=False, ports={"a": {}})
         assert prepared(inputs(cell=space(required=False, ports={"inner": inner})), {}) == {"cell": {"inner": {}}}
@@ -305,7 +309,9 @@ class TestChangedDeclarations:
         assert prepared(namespace, {}) == {"cell": {"b": 2}}
 
     def test_a_new_port(self, namespace):
-        namespace["cell"]["c"] = InputPort("c", default=4)
+        port = InputPort("c", default=4)
+        assert prepared(namespace, {}).cell == {"b": 2}
+        namespace["cell"]["c"] = port
         assert prepared(namespace, {}).cell == {"b": 2, "c": 4}
 
     def test_a_port_taken_out(self, namespace):
