@@ -99,6 +99,10 @@ class TestDeclaring:
         assert (spec.extra, spec.owner) == ([], Energy)
 
 
+def test_a_spec_is_not_defined_until_the_engine_says_so(spec):
+    assert not spec.defined
+
+
 class TestSealing:
     @pytest.mark.parametrize(
         ("declare", "what"),

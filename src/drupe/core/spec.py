@@ -1,6 +1,6 @@
 """What a process class declares: its inputs, its outputs, and what it took over from others.
 
-A spec is written in `define` and sealed when a process is first made of it. Sealing ends
+A spec is written in `define` and sealed when it is first used. Sealing ends
 declaring; it does not freeze the ports, which the few who know what they do may still adjust.
 """
 
@@ -41,8 +41,9 @@ class ExposeOptions(TypedDict, total=False):
 class ProcessSpec:
     """The declared inputs and outputs of a process class.
 
-    Args:
+    Attributes:
         owner: the class that is described, to be named in errors.
+        defined: whether the `define` of the class has reached that of `Process`, which sets it.
     """
 
     INPUT_PORT_TYPE: ClassVar[type[Port]] = InputPort
@@ -51,6 +52,7 @@ class ProcessSpec:
 
     def __init__(self, *, owner: type | None = None) -> None:
         self.owner = owner
+        self.defined = False
         self._sealed = False
         self._ports = self.PORT_NAMESPACE_TYPE()
         self._ports.create_port_namespace("inputs")
@@ -247,7 +249,5 @@ class ProcessSpec:
     def _refuse_if_sealed(self, what: str) -> None:
         if self._sealed:
             whose = "this spec" if self.owner is None else f"the spec of {self.owner.__qualname__}"
-            message = (
-                f"cannot declare {what}: {whose} is sealed, since a process was made of it; declare it in define()"
-            )
+            message = f"cannot declare {what}: {whose} is sealed, since it is in use; declare it in define()"
             raise SpecError(message)
