@@ -109,5 +109,5 @@ def thaw(values: Mapping[str, Any]) -> Attributes:
 
 
 def freeze(values: Mapping[str, Any]) -> FrozenAttributes:
-    """The same items in a mapping that nobody changes, plain dictionaries within included."""
-    return FrozenAttributes((name, freeze(value) if type(value) is dict else value) for name, value in values.items())
+    """The same items in a mapping that nobody changes, namespaces within included."""
+    return FrozenAttributes((name, freeze(value) if type(value) is Attributes else value) for name, value in values.items())

@@ -1,0 +1,104 @@
+"""The saved form of a process: a header that everybody can read, and what belongs to the class in two blobs.
+
+The header's fields are the only ones drupe itself decides by. ``inputs`` never change, so they are
+encoded once in a process's life and carried along as bytes; ``data`` holds what a step can change.
+A checkpoint in a store leaves the inputs out (the store keeps them once); a saved process standing
+alone has them in.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from drupe.core.codec import CODEC
+from drupe.core.lifecycle import State
+from drupe.errors import CodecError, SnapshotError
+
+FORMAT: Final = 1
+"""Version of this layout. A newer one is refused; an older one is brought up here."""
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything of a process between two steps."""
+
+    format: int = FORMAT
+    pid: str
+    kind: str
+    """Identifier of the class, ``module:QualName``."""
+    version: int = 1
+    """Version of the class that wrote it."""
+    state: State
+    origin: int = 0
+    """Number of the checkpoint from which the step it is in (or will take) starts."""
+    created: float
+    parent: str | None = None
+    generation: int = 0
+    paused: bool = False
+    status: str | None = None
+    before: str | None = None
+    """The status to show again once it is played."""
+    cursor: int = 0
+    """Where in its outline a work chain goes on."""
+    outline: str = ""
+    """Digest of the outline that the cursor points into."""
+    inputs: msgspec.Raw = msgspec.Raw()
+    data: msgspec.Raw
+    """Encoded mapping: ``stage``, ``outputs``, ``fields``, ``ctx``."""
+
+    def encode(self) -> bytes:
+        """Get the bytes to keep."""
+        return _encode(self)
+
+    @classmethod
+    def decode(cls, body: bytes) -> "Snapshot":
+        """Read what `encode` wrote.
+
+        Raises:
+            SnapshotError: it is something else, or of a newer format.
+        """
+        try:
+            found = _decode_header(body)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise SnapshotError(f"not a checkpoint of drupe: {error}") from error
+        if found.format > FORMAT:
+            raise SnapshotError(
+                f"the checkpoint has format {found.format}, this drupe reads up to {FORMAT}; upgrade drupe to load it"
+            )
+        try:
+            return _decode(body)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise SnapshotError(f"the checkpoint is damaged: {error}") from error
+
+    def contents(self) -> dict[str, Any]:
+        """Get what a step can change, decoded.
+
+        Raises:
+            SnapshotError: the bytes are damaged.
+        """
+        return self._decoded(self.data, "data")
+
+    def given(self) -> dict[str, Any]:
+        """Get the inputs, decoded.
+
+        Raises:
+            SnapshotError: the bytes are damaged.
+        """
+        return self._decoded(self.inputs, "inputs")
+
+    def _decoded(self, raw: msgspec.Raw, what: str) -> dict[str, Any]:
+        try:
+            found = CODEC.decode(bytes(raw))
+        except CodecError as error:
+            raise SnapshotError(f"the {what} of the checkpoint of {self.pid} cannot be read: {error}") from error
+        if type(found) is not dict:
+            raise SnapshotError(f"the {what} of the checkpoint of {self.pid} are not a mapping")
+        return found
+
+
+class _Format(msgspec.Struct):
+    format: int = FORMAT
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Snapshot).decode
+_decode_header = msgspec.msgpack.Decoder(_Format).decode

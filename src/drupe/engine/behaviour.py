@@ -1,0 +1,304 @@
+"""What a process does in each of its states.
+
+A behaviour runs user code and answers with a command; which state follows is decided by the
+lifecycle table alone. A process class may replace the behaviour of a state by its own
+(`Process.behaviours`). A behaviour is made anew each time its state is entered, and holds what
+belongs to that stay: the step to run, what is waited for, the result, the error.
+"""
+
+import asyncio
+import traceback
+from collections.abc import Awaitable
+from typing import Any, ClassVar
+
+from drupe.core.command import Command, Continue, Kill, Stop, Wait
+from drupe.core.failure import Failure
+from drupe.core.lifecycle import State, Trigger
+from drupe.errors import InvalidStateError, KilledError, SnapshotError, UnsavableError
+
+
+class Behaviour:
+    """Base of what a process does in a state."""
+
+    __slots__ = ()
+
+    state: ClassVar[State]
+    continues: ClassVar[Trigger | None] = None
+    """What a `Continue` that `run` answers means in this state."""
+    idle: ClassVar[bool] = False
+    """True when no user code runs in this state: pause and kill act at once instead of at the end of `run`."""
+
+    def __init__(self, command: Any) -> None:
+        """Enter the state because of ``command``."""
+
+    def run(self, process: Any) -> "Command | Behaviour | Awaitable[Any] | Any":
+        """Do what is to be done and answer with a command, with this behaviour itself (once more), or a final result.
+
+        It may be a coroutine function. One that is `idle` answers None when it was interrupted.
+        """
+        raise InvalidStateError(f"a process that is {self.state} takes no step")
+
+    def interrupt(self, reason: str) -> None:
+        """Somebody paused or killed the process while `run` was being awaited: come back soon, if that is possible."""
+
+    def before(self, process: Any) -> None:
+        """Call the state's hook, before the commit."""
+
+    def after(self, process: Any) -> None:
+        """Call the state's hook, after the commit."""
+
+    def label(self) -> str | None:
+        """Get a few words for people about this stay."""
+        return None
+
+    def dump(self, process: Any) -> dict[str, Any]:
+        """Get the saved form."""
+        return {}
+
+    @classmethod
+    def load(cls, process: Any, saved: dict[str, Any]) -> "Behaviour":
+        """Make it again from its saved form.
+
+        Raises:
+            SnapshotError: the saved form does not fit the class as it is now.
+        """
+        return cls(None)
+
+
+class Created(Behaviour):
+    """Nothing has happened yet; the first step is `Process.run`."""
+
+    __slots__ = ()
+    state = State.CREATED
+    continues = Trigger.START
+
+    def run(self, process: Any) -> Command:
+        return Continue(process.run)
+
+    def before(self, process: Any) -> None:
+        process.on_create()
+
+
+class Running(Behaviour):
+    """One step: a call of a method of the process."""
+
+    __slots__ = ("command",)
+    state = State.RUNNING
+    continues = Trigger.STEP
+
+    def __init__(self, command: Continue) -> None:
+        self.command = command
+
+    def run(self, process: Any) -> Any:
+        command = self.command
+        return command.fn(*command.args, **command.kwargs)
+
+    def before(self, process: Any) -> None:
+        process.on_run()
+
+    def after(self, process: Any) -> None:
+        process.on_running()
+
+    def label(self) -> str | None:
+        return getattr(self.command.fn, "__name__", None)
+
+    def dump(self, process: Any) -> dict[str, Any]:
+        command = self.command
+        return {
+            "fn": method_name(process, command.fn),
+            "args": list(command.args),
+            "kwargs": command.kwargs,
+        }
+
+    @classmethod
+    def load(cls, process: Any, saved: dict[str, Any]) -> "Running":
+        return cls(Continue(method_of(process, saved["fn"]), *saved["args"], **saved["kwargs"]))
+
+
+class Waiting(Behaviour):
+    """Waits until `Process.resume`."""
+
+    __slots__ = ("_future", "_values", "command")
+    state = State.WAITING
+    continues = Trigger.WAKE
+    idle = True
+
+    def __init__(self, command: Wait) -> None:
+        self.command = command
+        self._values: tuple[Any, ...] | None = None
+        self._future: asyncio.Future[None] | None = None
+
+    async def run(self, process: Any) -> Command | None:
+        if self._values is None:
+            self._future = asyncio.get_running_loop().create_future()
+            await self._future
+        if self._values is None:
+            return None
+        fn = self.command.fn
+        return Stop(next(iter(self._values), None)) if fn is None else Continue(fn, *self._values)
+
+    def wake(self, *values: Any) -> None:
+        """End the wait; a second call changes nothing."""
+        if self._values is None:
+            self._values = values
+        self.interrupt("resumed")
+
+    def interrupt(self, reason: str) -> None:
+        if self._future is not None and not self._future.done():
+            self._future.set_result(None)
+
+    def before(self, process: Any) -> None:
+        process.on_wait(self.command.data)
+
+    def after(self, process: Any) -> None:
+        process.on_waiting()
+
+    def label(self) -> str | None:
+        return self.command.msg
+
+    def dump(self, process: Any) -> dict[str, Any]:
+        command = self.command
+        fn = None if command.fn is None else method_name(process, command.fn)
+        return {"fn": fn, "msg": command.msg, "data": command.data}
+
+    @classmethod
+    def load(cls, process: Any, saved: dict[str, Any]) -> "Waiting":
+        fn = None if saved["fn"] is None else method_of(process, saved["fn"])
+        return cls(Wait(fn, saved["msg"], saved["data"]))
+
+
+class Finished(Behaviour):
+    """The end as it was meant, or at least foreseen."""
+
+    __slots__ = ("result", "successful")
+    state = State.FINISHED
+
+    def __init__(self, command: Stop) -> None:
+        self.result = command.result
+        self.successful = command.successful
+
+    def before(self, process: Any) -> None:
+        process.on_finish(self.result, self.successful)
+
+    def after(self, process: Any) -> None:
+        process.on_finished()
+
+    def label(self) -> str | None:
+        return None if self.successful else "not successful"
+
+    def dump(self, process: Any) -> dict[str, Any]:
+        return {"result": self.result, "successful": self.successful}
+
+    @classmethod
+    def load(cls, process: Any, saved: dict[str, Any]) -> "Finished":
+        return cls(Stop(saved["result"], saved["successful"]))
+
+
+class Excepted(Behaviour):
+    """The end by an exception."""
+
+    __slots__ = ("error",)
+    state = State.EXCEPTED
+
+    def __init__(self, command: BaseException) -> None:
+        self.error = command
+
+    @property
+    def failure(self) -> Failure:
+        """The exception as data, its traceback formatted."""
+        return Failure.of(self.error)
+
+    def before(self, process: Any) -> None:
+        process.on_except((type(self.error), self.error, self.error.__traceback__))
+
+    def after(self, process: Any) -> None:
+        process.on_excepted()
+
+    def label(self) -> str | None:
+        return "".join(traceback.format_exception_only(self.error)).strip()
+
+    def dump(self, process: Any) -> dict[str, Any]:
+        return {"failure": self.failure.as_dict()}
+
+    @classmethod
+    def load(cls, process: Any, saved: dict[str, Any]) -> "Excepted":
+        return cls(Failure(**saved["failure"]).error(process.pid))
+
+    def raised(self) -> BaseException:
+        """Get the exception to raise at whoever waits."""
+        return self.error
+
+
+class Killed(Behaviour):
+    """The end because somebody said so."""
+
+    __slots__ = ("msg",)
+    state = State.KILLED
+
+    def __init__(self, command: Kill) -> None:
+        self.msg = command.msg
+
+    def before(self, process: Any) -> None:
+        process.on_kill(self.msg)
+
+    def after(self, process: Any) -> None:
+        process.on_killed()
+
+    def label(self) -> str | None:
+        return self.msg
+
+    def dump(self, process: Any) -> dict[str, Any]:
+        return {"msg": self.msg}
+
+    @classmethod
+    def load(cls, process: Any, saved: dict[str, Any]) -> "Killed":
+        return cls(Kill(saved["msg"]))
+
+    def raised(self) -> BaseException:
+        """Get the exception to raise at whoever waits."""
+        return KilledError(self.msg or "the process was killed")
+
+
+BEHAVIOURS: dict[State, type[Behaviour]] = {
+    kind.state: kind for kind in (Created, Running, Waiting, Finished, Excepted, Killed)
+}
+
+
+def method_name(process: Any, fn: Any) -> str:
+    """Get the name by which ``fn``, a method of ``process``, is saved.
+
+    Raises:
+        UnsavableError: it is something else, which could not be found again.
+    """
+    name = getattr(fn, "__name__", None)
+    if name is not None and getattr(process, name, None) == fn:
+        return str(name)
+    raise UnsavableError(
+        f"stage.fn: {fn!r} is not a method of {type(process).__name__} and could not be found again; "
+        "continue with a method of the process and hand the rest over as arguments",
+        path="stage.fn",
+    )
+
+
+def method_of(process: Any, name: str) -> Any:
+    """Get the method that was saved as ``name``.
+
+    Raises:
+        SnapshotError: the class has no such method (any more).
+    """
+    # Only a plain function of the class may be called because saved data says so.
+    if callable(getattr(type(process), name, None)):
+        return getattr(process, name)
+    raise SnapshotError(
+        f"the checkpoint of {process.pid} goes on with {type(process).__name__}.{name}, "
+        "which the class does not have; was it renamed? bring it back, or raise `version` and add an upcast"
+    )
+
+
+def error_of(stage: Behaviour) -> BaseException | None:
+    """Get what is raised at whoever waits for a process that ended in ``stage``; None if it finished."""
+    if isinstance(stage, Excepted | Killed):
+        return stage.raised()
+    return None
+
+

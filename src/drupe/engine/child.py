@@ -1,0 +1,83 @@
+"""A child of a process: an awaitable that is saved by pid and finds its process again."""
+
+from collections.abc import Generator, Mapping
+from typing import Any
+
+from drupe.engine.stack import current
+from drupe.errors import InvalidStateError
+
+
+class Child:
+    """Stands for a process that another one started: awaitable, savable, and the same child after a resume.
+
+    Awaiting it gives the child's outputs; a child that was killed raises `KilledError`, one that excepted
+    raises its exception (in a stored process always an `ExceptedError`, since that is what a re-run would get).
+    """
+
+    __slots__ = ("kind", "pid", "process")
+
+    def __init__(self, pid: str, kind: str, process: Any = None) -> None:
+        self.pid = pid
+        self.kind = kind
+        self.process = process
+        """The process itself, where it is at hand in this interpreter."""
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self.result().__await__()
+
+    async def result(self) -> Any:
+        """Wait for the child's outputs; a child that is not created yet is, at once.
+
+        Raises:
+            InvalidStateError: awaited outside of a process, where a loaded child has no host.
+            KilledError: it was killed.
+            ExceptedError: it ended by an exception (the exception itself in an ephemeral process).
+        """
+        parent = current()
+        child = self.process
+        if child is None:
+            if parent is None:
+                raise InvalidStateError(f"child {self.pid} was loaded; it can be awaited only in a step of its parent")
+            return await self._outcome(parent, parent._life.host)
+        if parent is not None and child in parent._life.unborn:
+            parent._life.unborn = [other for other in parent._life.unborn if other is not child]
+            if not child._life.born:
+                await child._life.be_born(child)
+            child._life.host.start(child)
+        return await self._outcome(parent, child._life.host)
+
+    async def _outcome(self, parent: Any, host: Any) -> Any:
+        if parent is None:
+            return await host.outcome(self.pid, self.process)
+        life = parent._life
+        life.waiting_for_child += 1
+        try:
+            return await host.outcome(self.pid, self.process)
+        finally:
+            life.waiting_for_child -= 1
+
+    def __repr__(self) -> str:
+        return f"<Child {self.kind} {self.pid}>"
+
+
+def submit(parent: Any, process_class: type[Any], inputs: Mapping[str, Any] | None, key: str | None) -> Child:
+    """Make a child of ``parent``: created with the parent's step, or when it is first awaited."""
+    from_host = parent._life.host
+    child = process_class(inputs, origin=Origin(from_host, parent=parent, key=key))
+    parent._life.unborn = [*parent._life.unborn, child]
+    return Child(child.pid, child.kind, child)
+
+
+class Origin:
+    """Where a process comes from: its host, the parent whose step makes it, or the snapshot it is loaded from."""
+
+    __slots__ = ("created", "host", "key", "parent", "snapshot")
+
+    def __init__(
+        self, host: Any, *, parent: Any = None, key: str | None = None, snapshot: Any = None, created: float = 0.0
+    ) -> None:
+        self.host = host
+        self.parent = parent
+        self.key = key
+        self.snapshot = snapshot
+        self.created = created

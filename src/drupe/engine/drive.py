@@ -1,0 +1,186 @@
+"""Taking the steps of a process: the loop around user code.
+
+This is the one hot path of drupe. What a step costs here is paid millions of times, so the loop is
+written out flat; everything rare is in `engine.life` (transitions) and `engine.verbs` (pause, play, kill).
+"""
+
+import asyncio
+import types
+import weakref
+from collections.abc import Callable
+from typing import Any, Final
+
+from drupe.core.attributes import FrozenAttributes
+from drupe.core.command import Continue, Kill, Stop, Wait
+from drupe.core.control import Posture
+from drupe.core.lifecycle import NEXT, TERMINAL, Trigger
+from drupe.engine import stack, verbs
+from drupe.engine.behaviour import Behaviour
+from drupe.engine.life import Life
+from drupe.engine.turn import turn_of
+from drupe.errors import ClosedError, StoreError
+from drupe.runtime import portal
+from drupe.runtime.bridge import current_loop
+
+_COMMANDS: Final = {Wait: Trigger.WAIT, Stop: Trigger.FINISH, Kill: Trigger.KILL}
+
+
+async def run(life: Life, process: Any, *, steps: int | None = None) -> None:
+    """Take steps until the end (or ``steps`` of them), or until told to halt.
+
+    Cancelling the task that does this writes nothing; the step that was interrupted is taken again
+    by whoever runs the process next.
+    """
+    if life.state in TERMINAL:
+        return
+    if life.closed:
+        raise ClosedError(f"process {life.pid} was closed and takes no more steps")
+    if life.lost is not None:
+        raise life.lost
+    if life.driver is not None:
+        await asyncio.shield(life.future_of(process))
+        return
+    life.driver = task = asyncio.current_task()
+    assert task is not None
+    token = stack.push(weakref.ref(process))
+    try:
+        if not life.born:
+            await life.be_born(process)
+        if life.state not in TERMINAL:
+            await portal.enter(_drive(life, process, task, steps))
+    except StoreError as error:
+        life.abandon(error)
+        raise
+    finally:
+        life.driver = None
+        stack.restore(token)
+
+
+async def _drive(life: Life, process: Any, task: "asyncio.Task[Any]", steps: int | None) -> None:
+    turn = turn_of(asyncio.get_running_loop())
+    host, behaviours = life.host, process.behaviours
+    commit = host.commit
+    while True:
+        if life.posture is not Posture.FREE:
+            if life.state in TERMINAL:
+                return
+            await life.nudged()
+            continue
+        if life.halted:
+            return
+        stage = life.stage
+        trigger: Trigger | None
+        outcome: Any
+        try:
+            if stage.idle:
+                outcome = await stage.run(process)  # type: ignore[misc]  # an idle stage is a coroutine function
+                if outcome is None or life.stage is not stage or life.posture is not Posture.FREE or life.halted:
+                    continue
+                life.posture = Posture.BUSY
+            else:
+                life.posture = Posture.BUSY
+                life.ordinal = 0
+                outcome = stage.run(process)
+                kind = type(outcome)
+                if kind is types.CoroutineType or (kind is not Continue and hasattr(kind, "__await__")):
+                    outcome = await outcome
+            if outcome is stage or type(outcome) is Continue:
+                trigger = stage.continues
+            else:
+                trigger, outcome = _verdict(stage, outcome)
+        except asyncio.CancelledError as error:
+            if task.cancelling():
+                life.stop_short()
+                raise
+            trigger, outcome = Trigger.FAIL, error  # something the step awaited was cancelled, not we
+        except Exception as error:  # noqa: BLE001 (whatever a step raises ends its process)
+            trigger, outcome = Trigger.FAIL, error
+        except BaseException:
+            life.stop_short()
+            raise
+        if life.posture is not Posture.BUSY or life.failing is not None:
+            trigger, outcome = _overtake(life, trigger, outcome)
+        was = life.state
+        try:
+            state = NEXT[was][trigger]  # type: ignore[index]  # a stage without a way on raises KeyError here
+            new = stage if outcome is stage else behaviours[state](outcome)
+            life.before(process, new)
+            pending = commit(process, new, life.standing, new.state)
+            if pending is not None:
+                await pending
+        except Exception as error:  # noqa: BLE001 (sorted out there)
+            await life.fail(process, error)
+        except BaseException:
+            life.stop_short()
+            raise
+        else:
+            life.after(process, new, was)
+        if life.posture is not Posture.BUSY or life.failing is not None:
+            await verbs.settle(life, process)
+        else:
+            life.posture = Posture.FREE
+        if steps is not None:
+            steps -= 1
+            if not steps:
+                return
+        if turn.over() and life.state not in TERMINAL:
+            await asyncio.sleep(0)
+
+
+def _overtake(life: Life, trigger: Trigger | None, outcome: Any) -> tuple[Trigger | None, Any]:
+    """What was asked for while the step ran comes first: a failed callback, then a kill."""
+    if trigger is Trigger.FAIL:
+        return trigger, outcome
+    if life.failing is not None:
+        return Trigger.FAIL, life.failing
+    if life.posture is Posture.KILLING:
+        return Trigger.KILL, Kill(life.reason)
+    return trigger, outcome
+
+
+def _verdict(stage: Behaviour, outcome: Any) -> tuple[Trigger | None, Any]:
+    trigger = _COMMANDS.get(type(outcome))
+    if trigger is not None:
+        return trigger, outcome
+    for kind, named in _COMMANDS.items():
+        if isinstance(outcome, kind):
+            return named, outcome
+    if isinstance(outcome, Continue):
+        return stage.continues, outcome
+    return Trigger.FINISH, Stop(outcome)
+
+
+def start(life: Life, process: Any) -> None:
+    """Run ``process`` in a task of its own on the running loop; does nothing if it is being run already."""
+    if life.driver is None and life.task is None:
+        life.task = asyncio.get_running_loop().create_task(run(life, process))
+        life.task.add_done_callback(life.run_ended)
+
+
+async def wait(life: Life, process: Any) -> FrozenAttributes:
+    """Wait for the outcome, running the process if nobody does. Cancelling the waiter leaves the process as it is."""
+    if life.state not in TERMINAL:
+        start(life, process)
+        await asyncio.shield(life.future_of(process))
+    return life.outcome()
+
+
+def call_soon(life: Life, process: Any, callback: Callable[..., Any], args: tuple[Any, ...]) -> "asyncio.Task[None]":
+    """Call ``callback`` in a task that is part of the process; its exception ends the process."""
+
+    async def call() -> None:
+        token = stack.push(weakref.ref(process))
+        try:
+            found = callback(*args)
+            if hasattr(type(found), "__await__"):
+                await found
+        except Exception as error:  # noqa: BLE001 (it is the process's own)
+            verbs.fail(life, process, error)
+        finally:
+            stack.restore(token)
+            life.callbacks -= {task}
+
+    loop = life.loop or current_loop() or asyncio.get_running_loop()
+    task = loop.create_task(portal.enter(call()))  # type: ignore[arg-type]  # an awaitable generator is a coroutine
+    life.callbacks |= {task}
+    return task

@@ -1,0 +1,47 @@
+"""The host that keeps nothing: a process lives as long as its interpreter, and costs microseconds."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, Final
+
+from drupe.engine import drive
+from drupe.interfaces.ambient import Clock, Ids
+from drupe.interfaces.host import Standing
+from drupe.runtime.clock import SystemClock
+from drupe.runtime.ids import RandomIds
+
+
+class EphemeralHost:
+    """Runs processes without a store. Everything is committed the moment it is asked for."""
+
+    durable = False
+
+    def __init__(self, ids: Ids | None = None, clock: Clock | None = None) -> None:
+        self._ids = ids or RandomIds()
+        self.now = (clock or SystemClock()).now
+
+    def new_pid(self, parent: Any, key: str | None) -> str:
+        """Get a new pid."""
+        return self._ids.pid()
+
+    def create(self, process: Any) -> None:
+        """Nothing to keep."""
+
+    def commit(self, process: Any, stage: Any, standing: Standing, event: str) -> None:
+        """Nothing to keep."""
+
+    def start(self, process: Any) -> None:
+        """Run the process in a task of the running loop."""
+        drive.start(process._life, process)
+
+    def outcome(self, pid: str, process: Any | None) -> Awaitable[Any]:
+        """Get the outputs of a process that is at hand."""
+        assert process is not None, f"no process {pid} at hand, and an ephemeral host has no other"
+        return asyncio.shield(process.future())
+
+    def forget(self, process: Any) -> None:
+        """Nothing was kept."""
+
+
+EPHEMERAL: Final = EphemeralHost()
+"""The host of processes that are made without one."""

@@ -1,0 +1,315 @@
+"""The run-time side of one process: where it is, how it gets from there to the next state, who waits for it.
+
+`Process` is what users see and override; its `Life` is what the engine keeps and does. Two rules:
+
+1. A transition is always *hooks before, commit, then memory, hooks after* (`before`, `Host.commit`,
+   `after`); nobody outside learns of it earlier. The lifecycle table alone says which state follows.
+2. A life holds no reference to its process, so that dropping the process frees both at once.
+"""
+
+import asyncio
+import logging
+import types
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Self
+
+from drupe.core.attributes import FrozenAttributes, freeze
+from drupe.core.command import Continue, Kill, Stop, Wait
+from drupe.core.control import Posture
+from drupe.core.lifecycle import NEXT, TERMINAL, State, Trigger
+from drupe.engine import stack
+from drupe.engine.action import ControlAction
+from drupe.engine.behaviour import Behaviour, Created, Excepted, Finished, Killed, error_of
+from drupe.engine.future import ProcessFuture
+from drupe.engine.turn import turn_of
+from drupe.errors import (
+    ChildMismatchError,
+    ClosedError,
+    NotFinishedError,
+    OutputError,
+    StoreError,
+    TooLargeError,
+)
+from drupe.interfaces.host import Host, Standing
+from drupe.runtime import portal
+
+Loop = asyncio.AbstractEventLoop
+
+_LOG: Final = logging.getLogger("drupe.engine")
+_USERS_FAULT: Final = (ChildMismatchError, TooLargeError)
+"""What a store refuses because of what the process asked for: it ends the process, unlike a store that fails."""
+
+
+class Life:
+    """Where a process is, what it holds, and who waits for it."""
+
+    # What most processes never have is a class attribute until it is set: creating is cheaper by half, and
+    # fewer containers mean less work for the garbage collector.
+    state: State = State.CREATED
+    posture: Posture = Posture.FREE
+    standing: Standing = Standing()
+    stage: Behaviour = Created(None)
+    created: float = 0.0
+    generation: int = 0
+    cursor: int = 0
+    """Where in its outline a work chain is."""
+    ordinal: int = 0
+    """How many children this step has made."""
+    born: bool = False
+    """Whether its creation is committed."""
+    closed: bool = False
+    halted: bool = False
+    loop: Loop | None = None
+    future: ProcessFuture | None = None
+    action: ControlAction | None = None
+    settling: "asyncio.Future[None] | None" = None
+    """A durable pause, play or kill whose commit is on its way."""
+    driver: "asyncio.Task[Any] | None" = None
+    """The task that takes steps now."""
+    task: "asyncio.Task[Any] | None" = None
+    """The task that was started for it in the background."""
+    waiting_for_child: int = 0
+    failing: BaseException | None = None
+    """What a callback raised while a step ran."""
+    lost: BaseException | None = None
+    """Why the engine gave the process up without an outcome: its store failed, or somebody else owns it."""
+    hook_error: BaseException | None = None
+    reason: str | None = None
+    """What was said with the pause or kill that is on its way."""
+    inputs: Any = None
+    outputs: Mapping[str, Any] = freeze({})
+    ctx: Any = None
+    listeners: Sequence[Any] = ()
+    unborn: Sequence[Any] = ()
+    """Children that the running step submitted and nobody awaited yet."""
+    awaited: Mapping[str, Any] = freeze({})
+    """What the running step handed to `to_context`."""
+    callbacks: frozenset[Any] = frozenset()
+    """Tasks of `call_soon`, kept from the garbage collector."""
+    _nudged: asyncio.Future[None] | None = None
+    inputs_raw: Any = None
+    """The inputs as bytes, once they were needed."""
+    tenure: Any = None
+    """What the host keeps about it."""
+
+    def __init__(self, host: Host, pid: str, parent: str | None, loop: Loop | None) -> None:
+        self.host = host
+        self.pid = pid
+        self.parent = parent
+        if loop is not None:
+            self.loop = loop
+
+    # --- birth -------------------------------------------------------------------------------------------
+
+    async def be_born(self, process: Any) -> None:
+        """Commit the creation, or come back to where an earlier run got."""
+        pending = self.host.create(process)
+        if pending is not None:
+            await pending
+        self.born = True
+        if self.state is State.CREATED:
+            self.announce(process)
+
+    def announce(self, process: Any) -> None:
+        """Tell that the process was created, after the commit."""
+        try:
+            process.on_entered(None)
+            for listener in self.listeners:
+                listener.on_process_created(process)
+        except Exception as error:  # noqa: BLE001 (a hook after the commit changes no state)
+            self._hook_failed(process, error)
+
+    def stop_short(self) -> None:
+        """The step that runs is given up without an outcome: it will be taken again."""
+        if self.posture not in (Posture.KILLED, Posture.OVER):
+            self.posture = Posture.FREE
+        self.unborn, self.awaited = (), {}
+        if self.action is not None:
+            self.action.settle(happened=False)
+            self.action = None
+
+    # --- transitions -------------------------------------------------------------------------------------
+
+    async def move(self, process: Any, trigger: Trigger, command: Any) -> None:
+        """Make one transition that is not the outcome of a step."""
+        was = self.state
+        try:
+            new = process.behaviours[NEXT[was][trigger]](command)
+            self.before(process, new)
+            pending = self.host.commit(process, new, self.standing, new.state)
+            if pending is not None:
+                await pending
+        except Exception as error:  # noqa: BLE001 (sorted out there)
+            await self.fail(process, error)
+        else:
+            self.after(process, new, was)
+
+    def before(self, process: Any, new: Behaviour) -> None:
+        process.on_exiting()
+        process.on_entering(new.state)
+        if new.state is State.FINISHED:
+            self._check_outputs(process, new)
+        new.before(process)
+
+    async def fail(self, process: Any, error: Exception) -> None:
+        """End as EXCEPTED, unless it is the store that failed: then nothing was written, and nothing is decided."""
+        if isinstance(error, StoreError) and not isinstance(error, _USERS_FAULT):
+            self.stop_short()
+            raise error
+        was = self.state
+        new: Behaviour = process.behaviours[State.EXCEPTED](error)
+        self.unborn = ()
+        try:
+            process.on_entering(State.EXCEPTED)
+            new.before(process)
+        except Exception as worse:  # noqa: BLE001 (a failing on_except is the last word, its context tells the first)
+            new = process.behaviours[State.EXCEPTED](worse)
+        pending = self.host.commit(process, new, self.standing, State.EXCEPTED)
+        if pending is not None:
+            await pending
+        self.after(process, new, was)
+
+    def _check_outputs(self, process: Any, new: Behaviour) -> None:
+        """Finishing well with outputs that do not fit the spec is finishing badly, and the status says why."""
+        if isinstance(new, Finished) and new.successful:
+            try:
+                process.spec().validate_outputs(self.outputs)
+            except OutputError as error:
+                new.successful = False
+                self.standing = self.standing._replace(status=str(error))
+
+    def after(self, process: Any, new: Behaviour, was: State) -> None:
+        old, self.state, self.stage = self.stage, new.state, new
+        if old.idle:
+            old.interrupt("it is over")  # a driver that still waits there looks again
+        try:
+            process.on_entered(was)
+            new.after(process)
+        except Exception as error:  # noqa: BLE001 (a hook after the commit changes no state)
+            self._hook_failed(process, error)
+        if new.state in TERMINAL:
+            self._end(process)
+        elif self.listeners:
+            self.tell(process, f"on_process_{new.state}")
+        if self.unborn:
+            children, self.unborn = self.unborn, ()
+            for child in children:
+                if not child._life.born:
+                    child._life.born = True
+                    child._life.announce(child)
+                self.host.start(child)
+
+    def after_hook(self, process: Any, hook: Callable[..., None], *details: Any) -> None:
+        """Call a hook that comes after the commit."""
+        try:
+            hook(*details)
+        except Exception as error:  # noqa: BLE001 (a hook after the commit changes no state)
+            self._hook_failed(process, error)
+
+    def run_ended(self, task: "asyncio.Task[Any]") -> None:
+        """Forget the background task; its error, if any, is with whoever waits, or is logged."""
+        self.task = None
+        if not task.cancelled() and (error := task.exception()) is not None and self.lost is not error:
+            self.abandon(error)
+            _LOG.error("process %s was given up", self.pid, exc_info=error)
+
+    def tell(self, process: Any, event: str, *details: Any) -> None:
+        """Call the listeners; what one raises is logged and given to whoever waits."""
+        for listener in tuple(self.listeners):
+            try:
+                getattr(listener, event)(process, *details)
+            except Exception as error:  # noqa: BLE001 (a listener changes no state)
+                self._hook_failed(process, error)
+
+    def _end(self, process: Any) -> None:
+        self.posture = Posture.KILLED if self.state is State.KILLED else Posture.OVER
+        self.after_hook(process, process.on_terminated)
+        self.close(process)
+        match self.stage:
+            case Finished():
+                self.tell(process, "on_process_finished", self.outputs)
+            case Excepted():
+                self.tell(process, "on_process_excepted", str(self.stage.error))
+            case Killed():
+                self.tell(process, "on_process_killed", self.stage.msg)
+        if self.action is not None:
+            self.action.settle(happened=self.state is State.KILLED)
+            self.action = None
+        if self.future is not None:
+            self._resolve(self.future)
+        self.nudge()
+
+    def _hook_failed(self, process: Any, error: Exception) -> None:
+        _LOG.error("a hook or listener of %s %s failed after the commit", type(process).__name__, self.pid, exc_info=error)
+        self.hook_error = self.hook_error or error
+
+    def close(self, process: Any) -> None:
+        """Let go of it; `Process.on_close` is called once."""
+        if self.closed:
+            return
+        self.closed = True
+        self.after_hook(process, process.on_close)
+        self.host.forget(process)
+
+    def abandon(self, error: BaseException) -> None:
+        """Give the process up without an outcome, and tell whoever waits."""
+        self.lost = error
+        if self.future is not None and not self.future.done():
+            self.future.set_exception(error)
+        if self.action is not None and not self.action.done():
+            self.action.set_exception(error)
+
+    # --- waiting -----------------------------------------------------------------------------------------
+
+    async def nudged(self) -> None:
+        self._nudged = asyncio.get_running_loop().create_future()
+        await self._nudged
+
+    def nudge(self) -> None:
+        """Make the driver look again: the process was played, killed, or told to halt."""
+        if self._nudged is not None and not self._nudged.done():
+            self._nudged.set_result(None)
+        if self.stage.idle:
+            self.stage.interrupt("look again")
+
+    def future_of(self, process: Any) -> ProcessFuture:
+        """Get the future of the process, made on its loop when it is first asked for."""
+        if self.future is None:
+            loop = self.loop or asyncio.get_running_loop()
+            self.future = ProcessFuture(loop=loop)
+            reference = weakref.ref(process)
+
+            def kill() -> None:
+                found = reference()
+                if found is not None:
+                    found.kill("its future was cancelled")
+
+            self.future.on_cancel = kill
+            if self.state in TERMINAL:
+                self._resolve(self.future)
+            elif self.lost is not None:
+                self.future.set_exception(self.lost)
+        return self.future
+
+    def _resolve(self, future: ProcessFuture) -> None:
+        if future.done():
+            return
+        error = error_of(self.stage) or self.hook_error
+        if error is None:
+            future.set_result(freeze(self.outputs))
+        else:
+            future.set_exception(error)
+
+    def outcome(self) -> FrozenAttributes:
+        """Get the outputs, or raise why there are none.
+
+        Raises:
+            NotFinishedError: the process lives.
+        """
+        error = error_of(self.stage) or self.hook_error
+        if error is not None:
+            raise error
+        if self.state is not State.FINISHED:
+            raise NotFinishedError(f"process {self.pid} is {self.state} and has no result yet")
+        return freeze(self.outputs)

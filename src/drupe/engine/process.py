@@ -1,0 +1,400 @@
+"""`Process`: typed inputs and outputs, a body made of steps, and verbs to steer it.
+
+This is the class users derive from. It has no duties: every hook is empty, so none needs a call of
+``super()`` (but `Process.define`, where the base's declarations come from). What the engine keeps of a
+process is in its `Life`; an instance's own attributes are the user's, declared by `field`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, ClassVar, TypeVar, cast
+
+from drupe.core.attributes import Attributes, FrozenAttributes, freeze
+from drupe.core.control import Posture, Verb
+from drupe.core.lifecycle import TERMINAL, State
+from drupe.core.spec import ProcessSpec
+from drupe.engine import child, drive, saving, stack, verbs
+from drupe.engine.action import ControlAction
+from drupe.engine.behaviour import BEHAVIOURS, Behaviour, Created, Excepted, Finished, Killed, Waiting
+from drupe.engine.child import Child, Origin
+from drupe.engine.ephemeral import EPHEMERAL
+from drupe.engine.future import ProcessFuture
+from drupe.engine.hooks import Hooks
+from drupe.engine.life import Life
+from drupe.engine.listener import ProcessListener
+from drupe.engine.registry import kind_of
+from drupe.errors import DefinitionError, InvalidStateError, NotFinishedError
+from drupe.runtime import bridge
+
+P = TypeVar("P", bound="Process")
+
+
+class Process(Hooks):
+    """One run of a piece of work.
+
+    Args:
+        inputs: values for the input ports; checked and completed with defaults here.
+        pid: the process id; a new one by default.
+        loop: the loop to run on; it is used and never closed. By default the loop that runs when the
+            process does.
+        origin: set by whoever makes the process on behalf of a host or loads it; not for users.
+
+    Raises:
+        InputError: the inputs do not fit the ports; nothing was created.
+        DefinitionError: the class is not usable, because `define` did not reach `Process.define`.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_life")
+
+    version: ClassVar[int] = 1
+    """Version of the class; raise it when old checkpoints need an upcast."""
+    spec_type: ClassVar[type[ProcessSpec]] = ProcessSpec
+    behaviours: ClassVar[Mapping[State, Any]] = BEHAVIOURS
+    """What the process does in each state: ``{**Process.behaviours, State.WAITING: MyWaiting}`` replaces one."""
+    outline_digest: ClassVar[str] = ""
+    """What tells one outline from another; empty where there is none."""
+
+    def __init__(
+        self,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        pid: str | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+        origin: Origin | None = None,
+    ) -> None:
+        spec = self.spec()
+        parent = stack.current() if origin is None else origin.parent
+        host = origin.host if origin is not None else EPHEMERAL if parent is None else parent._life.host
+        if origin is not None and origin.snapshot is not None:
+            self._life = Life(host, origin.snapshot.pid, origin.snapshot.parent, loop)
+            saving.restore(self, self._life, origin.snapshot)
+            return
+        given = spec.prepare_inputs({} if inputs is None else inputs)
+        if pid is None:
+            pid = host.new_pid(parent, None if origin is None else origin.key)
+        life = self._life = Life(host, pid, None if parent is None else parent.pid, loop)
+        life.inputs = given
+        life.created = host.now()
+        self.begin()
+        self.on_entering(State.CREATED)
+        Created(None).before(self)
+        if not host.durable:
+            life.born = True
+            life.announce(self)
+
+    def begin(self) -> None:
+        """Set up what a kind of process needs before its first step; not for users."""
+
+    # --- declaring -----------------------------------------------------------------------------------------
+
+    @classmethod
+    def define(cls, spec: Any) -> None:
+        """Declare ports (and, in a work chain, the outline). Call ``super().define(spec)`` first."""
+        spec.defined = True
+
+    @classmethod
+    def spec(cls) -> Any:
+        """Get the specification of the class, made once and sealed.
+
+        Raises:
+            DefinitionError: `define` did not reach `Process.define`.
+        """
+        spec = cls.__dict__.get("_spec")
+        if spec is None:
+            spec = cls.spec_type(owner=cls)
+            cls.define(spec)
+            if not spec.defined:
+                raise DefinitionError(f"{cls.__qualname__}.define does not call super().define(spec)")
+            spec.seal()
+            cls._spec = spec
+        return spec
+
+    _spec: ClassVar[Any] = None
+
+    @classmethod
+    def get_description(cls) -> dict[str, Any]:
+        """Get what the class is for people and tools: its name, its documentation, its ports, its outline."""
+        return {"class": kind_of(cls), "doc": (cls.__doc__ or "").strip(), **cls.spec().get_description()}
+
+    # --- asking --------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def current() -> "Process | None":
+        """Get the process whose step is running here, or None."""
+        return stack.current()
+
+    @property
+    def pid(self) -> str:
+        """The process id."""
+        return self._life.pid
+
+    @property
+    def kind(self) -> str:
+        """Identifier of the class, ``module:QualName``."""
+        return kind_of(type(self))
+
+    @property
+    def parent(self) -> str | None:
+        """The pid of the process whose step made this one."""
+        return self._life.parent
+
+    @property
+    def state(self) -> State:
+        """Where the process is in its life."""
+        return self._life.state
+
+    @property
+    def stage(self) -> Behaviour:
+        """What the process does in its state now."""
+        return self._life.stage
+
+    @property
+    def paused(self) -> bool:
+        """Whether it takes no step until it is played."""
+        return self._life.posture is Posture.HELD
+
+    @property
+    def inputs(self) -> Any:
+        """The inputs: read-only, by attribute or item, defaults filled in."""
+        return self._life.inputs
+
+    @property
+    def outputs(self) -> FrozenAttributes:
+        """The outputs emitted so far."""
+        return freeze(self._life.outputs)
+
+    @property
+    def created(self) -> float:
+        """When it was created, seconds since 1970 (UTC)."""
+        return self._life.created
+
+    @property
+    def status(self) -> str | None:
+        """What the process says of itself to people."""
+        return self._life.standing.status
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop the process runs on: the one it was given, else the one that runs here."""
+        return self._life.loop or asyncio.get_running_loop()
+
+    @property
+    def logger(self) -> logging.Logger:
+        """The logger of the class."""
+        return logging.getLogger(f"{type(self).__module__}.{type(self).__qualname__}")
+
+    def has_terminated(self) -> bool:
+        """Tell whether it is FINISHED, EXCEPTED or KILLED."""
+        return self._life.state in TERMINAL
+
+    def is_successful(self) -> bool:
+        """Tell whether it finished and reached its aim."""
+        stage = self._life.stage
+        return isinstance(stage, Finished) and stage.successful
+
+    def result(self) -> Any:
+        """Get what the last step returned.
+
+        Raises:
+            NotFinishedError: it has not finished (yet).
+            KilledError: it was killed.
+        """
+        stage = self._life.stage
+        if isinstance(stage, Finished):
+            return stage.result
+        self._life.outcome()
+        raise NotFinishedError(f"process {self.pid} is {self.state}")
+
+    def exception(self) -> BaseException | None:
+        """Get the exception it ended by; after a load an `ExceptedError` with the original's text."""
+        stage = self._life.stage
+        return stage.error if isinstance(stage, Excepted) else None
+
+    def traceback_text(self) -> str | None:
+        """Get the traceback of the exception it ended by; it survives saving and loading."""
+        stage = self._life.stage
+        return stage.failure.traceback if isinstance(stage, Excepted) else None
+
+    def killed(self) -> bool:
+        """Tell whether it was killed."""
+        return self._life.state is State.KILLED
+
+    def killed_msg(self) -> str | None:
+        """Get the reason it was killed for.
+
+        Raises:
+            InvalidStateError: it was not killed.
+        """
+        stage = self._life.stage
+        if isinstance(stage, Killed):
+            return stage.msg
+        raise InvalidStateError(f"process {self.pid} is {self.state}, not killed")
+
+    def future(self) -> ProcessFuture:
+        """Get the future of the outputs. Cancelling it, and only that, kills the process."""
+        return self._life.future_of(self)
+
+    # --- running -------------------------------------------------------------------------------------------
+
+    def execute(self) -> FrozenAttributes:
+        """Run to the end, from plain code anywhere: a script, inside a step or coroutine, a notebook cell, a thread.
+
+        Returns:
+            The outputs.
+
+        Raises:
+            KilledError: it was killed.
+            ClosedError: it was closed before it ended.
+            Exception: the one it ended by.
+        """
+        life = self._life
+        if life.state not in TERMINAL:
+            bridge.run(drive.run(life, self), loop=life.loop)
+        return life.outcome()
+
+    async def step(self) -> None:
+        """Take one step. Does nothing once the process has ended; waits while it is paused."""
+        await drive.run(self._life, self, steps=1)
+
+    async def step_until_terminated(self) -> None:
+        """Take steps until the end, in this task: cancelling it stops the stepping and writes nothing."""
+        await drive.run(self._life, self)
+
+    async def wait(self) -> FrozenAttributes:
+        """Wait for the outputs, running the process if nobody does; cancelling the wait leaves the process as it is."""
+        return await drive.wait(self._life, self)
+
+    def __await__(self) -> Generator[Any, Any, FrozenAttributes]:
+        return self.wait().__await__()
+
+    def call_soon(self, callback: Callable[..., Any], *args: Any) -> "asyncio.Task[None]":
+        """Call ``callback`` (it may be a coroutine function) in the next turn of the loop, as part of the process.
+
+        An exception ends the process as EXCEPTED. Nothing of it is durable.
+        """
+        return drive.call_soon(self._life, self, callback, args)
+
+    # --- steering ------------------------------------------------------------------------------------------
+
+    def pause(self, msg: str | None = None) -> bool | ControlAction:
+        """Take no more steps until played.
+
+        Returns:
+            True or False when that is decided at once, else an action: see `engine.verbs.ask`.
+        """
+        return verbs.ask(self._life, self, Verb.PAUSE, msg)
+
+    def play(self) -> bool | ControlAction:
+        """Go on after a pause; take back one that has not happened yet."""
+        return verbs.ask(self._life, self, Verb.PLAY)
+
+    def kill(self, msg: str | None = None) -> bool | ControlAction:
+        """End as KILLED: at once between two steps and while waiting, else at the end of the running step."""
+        return verbs.ask(self._life, self, Verb.KILL, msg)
+
+    def fail(self, error: BaseException) -> None:
+        """End as EXCEPTED by ``error``: at once, or at the end of the running step."""
+        verbs.fail(self._life, self, error)
+
+    def resume(self, *values: Any) -> None:
+        """End a wait: the step that `Wait` named gets ``values``.
+
+        Raises:
+            InvalidStateError: the process is not waiting.
+        """
+        stage = self._life.stage
+        if not isinstance(stage, Waiting):
+            raise InvalidStateError(f"process {self.pid} is {self.state}, only a waiting one can be resumed")
+        stage.wake(*values)
+
+    def set_status(self, status: str | None) -> None:
+        """Say what the process is doing, to people; durable with the next checkpoint."""
+        self._life.standing = self._life.standing._replace(status=status)
+
+    def close(self) -> None:
+        """Let go of the process: it takes no more steps here. What is stored stays. Closing twice does nothing."""
+        self._life.close(self)
+
+    def add_process_listener(self, listener: ProcessListener) -> None:
+        """Have ``listener`` called at each event, in memory; adding it twice adds it once."""
+        if listener not in self._life.listeners:
+            self._life.listeners = (*self._life.listeners, listener)
+
+    def remove_process_listener(self, listener: ProcessListener) -> None:
+        """Stop calling ``listener``; one that was not added is no error."""
+        self._life.listeners = tuple(other for other in self._life.listeners if other is not listener)
+
+    # --- inside a step -------------------------------------------------------------------------------------
+
+    def out(self, name: str, value: Any) -> None:
+        """Emit an output; a dotted name puts it into a namespace. Durable with the step's checkpoint.
+
+        Raises:
+            OutputError: there is no such output port, or the value does not fit it.
+        """
+        dynamic = self.spec().validate_output(name, value)
+        self.on_output_emitting(name, value)
+        *path, last = name.split(".")
+        life = self._life
+        place: dict[str, Any] = life.outputs if life.outputs else {}  # type: ignore[assignment]
+        life.outputs = place
+        for part in path:  # a namespace is told from a dictionary that somebody emits by its type
+            place = place.setdefault(part, Attributes())
+        place[last] = value
+        self.on_output_emitted(name, value, dynamic)
+        if self._life.listeners:
+            self._life.tell(self, "on_output_emitted", name, value, dynamic)
+
+    def submit(
+        self, process_class: "type[Process]", inputs: Mapping[str, Any] | None = None, *, key: str | None = None, **named: Any
+    ) -> Child:
+        """Start a child process.
+
+        It is created with this step's checkpoint, or at once when it is awaited inside the step; a step that
+        runs again finds it and makes no second one.
+
+        Args:
+            process_class: what to run.
+            inputs: its inputs, as a mapping; ``named`` ones are added.
+            key: names the child among those of this step, so that it keeps its identity when their order changes.
+            named: inputs by name.
+
+        Raises:
+            InputError: the inputs do not fit; nothing was created.
+        """
+        return child.submit(self, process_class, {**(inputs or {}), **named}, key)
+
+    def launch(self, process_class: type[P], inputs: Mapping[str, Any] | None = None, **named: Any) -> P:
+        """Start a child in this interpreter and get the process itself; otherwise like `submit`."""
+        return cast("P", self.submit(process_class, inputs, **named).process)
+
+    def exposed_inputs(
+        self, process_class: "type[Process]", namespace: str | None = None, *, agglomerate: bool = True
+    ) -> FrozenAttributes:
+        """Get the inputs that were exposed from another class, to hand them to it."""
+        found = self.spec().exposed_inputs(process_class, self.inputs, namespace, agglomerate=agglomerate)
+        return cast("FrozenAttributes", found)
+
+    def exposed_outputs(
+        self, outputs: Mapping[str, Any], process_class: "type[Process]", namespace: str | None = None, *, agglomerate: bool = True
+    ) -> FrozenAttributes:
+        """Get those of a child's outputs that were exposed from its class, to emit them."""
+        found = self.spec().exposed_outputs(process_class, outputs, namespace, agglomerate=agglomerate)
+        return cast("FrozenAttributes", found)
+
+    def out_many(self, outputs: Mapping[str, Any]) -> None:
+        """Emit several outputs.
+
+        Raises:
+            OutputError: as in `out`.
+        """
+        for name, value in outputs.items():
+            self.out(name, value)
+
+    def run(self) -> Any:
+        """Do the work: override it, as ``def`` or ``async def``. It may return a command, or the final result."""
+        raise NotImplementedError(f"{type(self).__qualname__} has no run()")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__qualname__} {self.pid} {self.state}{' paused' if self.paused else ''}>"

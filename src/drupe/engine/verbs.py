@@ -1,0 +1,235 @@
+"""Pause, play, kill and fail, as they act on one process.
+
+What a verb means in which posture is the table of `core.control`; here is how its effects are carried
+out. An ephemeral process is changed on the spot. A durable one is changed only with the commit, so
+each effect is a small task, one after the other, and whoever asked gets an action to wait for.
+"""
+
+import asyncio
+from typing import Any
+
+from drupe.core.command import Kill
+from drupe.core.control import DEAD, RULES, Answer, Effect, Posture, Verb
+from drupe.core.lifecycle import Trigger
+from drupe.engine.action import ControlAction, settled
+from drupe.engine.life import Life
+from drupe.errors import StoreError
+from drupe.runtime.bridge import current_loop
+
+
+def ask(life: Life, process: Any, verb: Verb, reason: str | None = None) -> bool | ControlAction:
+    """Ask for a verb.
+
+    Returns:
+        In an ephemeral process True or False when it is decided at once, else an action. In a durable one
+        always an action.
+    """
+    if life.settling is not None:  # one durable effect after the other
+        action = _action(life, process)
+        life.settling.add_done_callback(lambda _: _ask_again(life, process, verb, reason, action))
+        return action
+    rule = RULES[life.posture][verb]
+    if rule.effect is not Effect.NOTHING:
+        life.reason = reason
+        if not life.host.durable:
+            _finish_now(_carry_out(life, process, rule.effect, rule.posture))
+            return True
+        return _begin(life, process, rule.effect, rule.posture)
+    if rule.posture is not life.posture:
+        _drop_action(life)
+        life.posture = rule.posture
+    if rule.answer is Answer.LATER:
+        life.reason = reason
+        life.stage.interrupt(verb)
+        if life.action is None:
+            life.action = _action(life, process)
+        return life.action
+    happened = rule.answer is Answer.YES
+    return settled(_loop_of(life), happened=happened) if life.host.durable else happened
+
+
+def fail(life: Life, process: Any, error: BaseException) -> None:
+    """End the process as EXCEPTED by ``error``: at once, or when the running step ends."""
+    if life.posture in DEAD:
+        return
+    life.failing = error
+    if life.posture in (Posture.FREE, Posture.HELD) and life.settling is None:
+        if life.host.durable:
+            life.posture = Posture.BUSY
+            _in_background(life, settle(life, process))
+        else:
+            _finish_now(settle(life, process))
+
+
+async def settle(life: Life, process: Any) -> None:
+    """Carry out what was asked for while the process was busy; what is asked for meanwhile comes after."""
+    if life.host.durable and life.settling is None and (life.failing is not None or life.posture in _PENDING):
+        turnstile: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        life.settling = turnstile
+        try:
+            await _settle(life, process)
+        finally:
+            life.settling = None
+            turnstile.set_result(None)
+    else:
+        await _settle(life, process)
+
+
+async def _settle(life: Life, process: Any) -> None:
+    while life.posture not in DEAD and (life.failing is not None or life.posture in _PENDING):
+        if life.failing is not None:
+            error, life.failing = life.failing, None
+            life.posture = Posture.BUSY
+            await life.move(process, Trigger.FAIL, error)
+        else:
+            rule = RULES[life.posture][Verb.END]
+            life.posture = Posture.BUSY
+            await _carry_out(life, process, rule.effect, rule.posture)
+    if life.posture is Posture.BUSY:
+        life.posture = Posture.FREE
+    life.nudge()
+
+
+_PENDING = (Posture.PAUSING, Posture.KILLING)
+
+
+async def _carry_out(life: Life, process: Any, effect: Effect, posture: Posture) -> None:
+    match effect:
+        case Effect.HOLD:
+            await _hold(life, process, posture)
+        case Effect.RELEASE:
+            await _release(life, process, posture)
+        case Effect.KILL:
+            await life.move(process, Trigger.KILL, Kill(life.reason))
+        case Effect.NOTHING:
+            life.posture = posture
+    life.nudge()
+
+
+async def _hold(life: Life, process: Any, posture: Posture) -> None:
+    standing = life.standing
+    standing = standing._replace(
+        paused=True, status=life.reason if life.reason is not None else standing.status, before=standing.status
+    )
+    try:
+        process.on_pausing(life.reason)
+        pending = life.host.commit(process, life.stage, standing, "paused")
+        if pending is not None:
+            await pending
+    except Exception as error:  # noqa: BLE001 (sorted out there)
+        await life.fail(process, error)
+        return
+    life.standing = standing
+    life.posture = posture
+    _happened(life)
+    life.after_hook(process, process.on_paused, life.reason)
+    life.tell(process, "on_process_paused")
+
+
+async def _release(life: Life, process: Any, posture: Posture) -> None:
+    standing = life.standing._replace(paused=False, status=life.standing.before, before=None)
+    try:
+        pending = life.host.commit(process, life.stage, standing, "played")
+        if pending is not None:
+            await pending
+    except Exception as error:  # noqa: BLE001 (sorted out there)
+        await life.fail(process, error)
+        return
+    life.standing = standing
+    life.posture = posture
+    _happened(life)
+    life.after_hook(process, process.on_playing)
+    life.tell(process, "on_process_played")
+
+
+# --- actions -----------------------------------------------------------------------------------------------
+
+
+def _happened(life: Life) -> None:
+    if life.action is not None:
+        life.action.settle(happened=True)
+        life.action = None
+
+
+def _drop_action(life: Life) -> None:
+    if life.action is not None:
+        life.action.settle(happened=False)
+        life.action = None
+
+
+def _loop_of(life: Life) -> asyncio.AbstractEventLoop:
+    return life.loop or current_loop() or asyncio.get_running_loop()
+
+
+def _action(life: Life, process: Any) -> ControlAction:
+    def take_back(action: ControlAction) -> bool:
+        if life.action is not action:
+            return False
+        rule = RULES[life.posture][Verb.CANCEL]
+        if rule.answer is not Answer.YES:
+            return False
+        life.posture, life.action = rule.posture, None
+        return True
+
+    return ControlAction(_loop_of(life), take_back)
+
+
+# --- durable effects ---------------------------------------------------------------------------------------
+
+
+def _begin(life: Life, process: Any, effect: Effect, posture: Posture) -> ControlAction:
+    """Start the commit of an effect on a process that is not busy; the action is settled with it."""
+    action = life.action = _action(life, process)
+    _before, life.posture = life.posture, Posture.BUSY
+
+    async def carry_out_and_settle() -> None:
+        try:
+            await _carry_out(life, process, effect, posture)
+            await settle(life, process)
+        except StoreError:
+            if life.posture not in DEAD:
+                life.posture = _before
+            raise
+
+    _in_background(life, carry_out_and_settle())
+    return action
+
+
+def _in_background(life: Life, coro: Any) -> None:
+    task = life.settling = _loop_of(life).create_task(coro)
+
+    def over(task: "asyncio.Task[None]") -> None:
+        life.settling = None
+        if not task.cancelled() and task.exception() is not None:
+            life.abandon(task.exception())  # type: ignore[arg-type]  # it is not None
+        life.nudge()
+
+    task.add_done_callback(over)
+
+
+def _ask_again(life: Life, process: Any, verb: Verb, reason: str | None, action: ControlAction) -> None:
+    if action.done():
+        return
+    answer = ask(life, process, verb, reason)
+    assert isinstance(answer, ControlAction)
+
+    def pass_on(answered: "asyncio.Future[bool]") -> None:
+        if answered.cancelled() or action.done():
+            return
+        error = answered.exception()
+        if error is None:
+            action.settle(happened=answered.result())
+        else:
+            action.set_exception(error)
+
+    answer.add_done_callback(pass_on)
+
+
+def _finish_now(coro: Any) -> None:
+    """Run a coroutine that never has to wait, since its host is done at once."""
+    try:
+        coro.send(None)
+    except StopIteration:
+        return
+    coro.close()
+    raise AssertionError("an ephemeral host made a verb wait")

@@ -1,0 +1,84 @@
+"""What a process asks of whatever it lives in.
+
+There are two hosts: one keeps nothing (`engine.ephemeral`), one commits every transition to a store
+(`service.stored`). A process does not know which it has: a host that is done at once answers None,
+one that needs time answers an awaitable, and the engine awaits only the latter.
+"""
+
+from collections.abc import Awaitable
+from typing import Any, NamedTuple, Protocol
+
+
+class Standing(NamedTuple):
+    """Whether a process is paused, and what it shows people."""
+
+    paused: bool = False
+    status: str | None = None
+    before: str | None = None
+    """The status to show again when it is played."""
+
+
+class Host(Protocol):
+    """Keeps processes and runs their children. `process` is an engine's process throughout."""
+
+    durable: bool
+    """Whether what is committed outlives the interpreter. A verb on a durable process is a request."""
+
+    def now(self) -> float:
+        """Get the time of day, in seconds since 1970 (UTC)."""
+        ...
+
+    def new_pid(self, parent: Any, key: str | None) -> str:
+        """Get the pid for a process that is made now; for a child of a durable parent, the same at each re-run.
+
+        Args:
+            parent: the process whose step makes it, or None.
+            key: the child's name among its siblings of this step, or None for its ordinal.
+        """
+        ...
+
+    def create(self, process: Any) -> Awaitable[None] | None:
+        """Commit a new process; one that is there already from an earlier run is brought to where it was.
+
+        Raises:
+            ChildMismatchError: the pid belongs to a process of another class or with other inputs.
+            StoreError: it could not be written.
+        """
+        ...
+
+    def commit(self, process: Any, stage: Any, standing: Standing, event: str) -> Awaitable[None] | None:
+        """Commit that ``process`` is in ``stage`` now, and stands so, with the children that its step made.
+
+        Args:
+            process: the process, still in the stage before.
+            stage: the behaviour it enters, or the one it is in.
+            standing: whether it is paused then, and what it shows people.
+            event: what happened, one word for its history.
+
+        Raises:
+            UnsavableError: something of the process cannot be saved; nothing was written.
+            FencedError: the process is not ours any more.
+            StoreError: it could not be written.
+        """
+        ...
+
+    def start(self, process: Any) -> None:
+        """Run a created process in the background of the running loop."""
+        ...
+
+    def outcome(self, pid: str, process: Any | None) -> Awaitable[Any]:
+        """Get the outputs of a process once it has ended, as a shielded future.
+
+        Args:
+            pid: which.
+            process: the process itself where it is at hand.
+
+        Raises:
+            ExceptedError: it ended by an exception (the original exception where nothing is saved).
+            KilledError: it was killed.
+        """
+        ...
+
+    def forget(self, process: Any) -> None:
+        """Let go of a process that ended or was closed."""
+        ...

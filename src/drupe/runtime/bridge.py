@@ -1,0 +1,147 @@
+"""Running a coroutine to its end from plain code, whatever loop runs around it.
+
+The promise of `run`: when it returns or raises, the running loop, the current task, the
+current loop, the policy and the context are what they were before. Nothing is patched, no
+loop is made current, and a loop that is made here is closed here.
+"""
+
+import asyncio
+import atexit
+import contextlib
+import os
+import threading
+from collections.abc import Coroutine, Iterator
+from typing import Any, Final, TypeVar
+
+from drupe.errors import LoopError
+from drupe.runtime import portal
+
+T = TypeVar("T")
+
+Loop = asyncio.AbstractEventLoop
+
+
+class _Spare:
+    """A loop that is kept for the next `run` of its thread, and closed with it."""
+
+    __slots__ = ("loop",)
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+
+    def __del__(self) -> None:
+        if not self.loop.is_closed():
+            self.loop.close()
+
+
+class _Spares(threading.local):
+    def __init__(self) -> None:
+        self.idle: list[_Spare] = []
+
+
+_spares: Final = _Spares()
+_inherited: Final[list[_Spare]] = []
+
+
+def _let_go_after_fork() -> None:
+    # A forked child shares the parent's selector: closing a loop there would take file descriptors out of it.
+    _inherited.extend(_spares.idle)
+    _spares.idle.clear()
+
+
+atexit.register(_spares.idle.clear)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go_after_fork)
+
+
+def current_loop() -> Loop | None:
+    """Get the loop that runs here, else the one its user made current and did not close, else None.
+
+    asking asyncio for the current loop would create one, or warn, where there is none; so the
+    policy's own record is read.
+    """
+    running = asyncio._get_running_loop()
+    if running is not None:
+        return running
+    record = getattr(asyncio.get_event_loop_policy(), "_local", None)
+    loop: Loop | None = getattr(record, "_loop", None)
+    return None if loop is None or loop.is_closed() else loop
+
+
+def run(coro: Coroutine[Any, Any, T], *, loop: Loop | None = None) -> T:
+    """Run ``coro`` to its end and get its result, from plain code.
+
+    Where no loop runs, it runs on ``loop``, else on the current loop, else on one of the bridge's own.
+    Inside a running loop: through the portal if the calling code is in one; by the loop itself if its
+    user made it re-entrant (nest_asyncio); else the running loop is set aside and another one runs in
+    this thread meanwhile.
+
+    Raises:
+        LoopError: ``loop`` runs in another thread, or is closed.
+    """
+    running = asyncio._get_running_loop()
+    try:
+        if loop is not None and loop.is_closed():
+            raise LoopError("the loop that was given for this process is closed; give it another one")
+        if loop is not None and loop is not running and loop.is_running():
+            raise LoopError(
+                "the loop of this process runs in another thread; hand the call over with loop.call_soon_threadsafe"
+            )
+        if running is None:
+            return _complete(coro, loop or current_loop())
+        if loop is None or loop is running:
+            if portal.is_open():
+                return portal.wait(running.create_task(coro))
+            if hasattr(running, "_nest_patched"):
+                return running.run_until_complete(coro)
+            loop = None
+        with _aside(running):
+            return _complete(coro, loop)
+    finally:
+        coro.close()  # only of effect when it never started, so that no warning covers the real error
+
+
+def _complete(coro: Coroutine[Any, Any, T], loop: Loop | None) -> T:
+    if loop is not None:
+        return _finish(coro, loop)
+    spare = _spares.idle.pop() if _spares.idle else _Spare()
+    try:
+        return _finish(coro, spare.loop)
+    finally:
+        _cancel_leftovers(spare.loop)
+        _spares.idle.append(spare)
+
+
+def _finish(coro: Coroutine[Any, Any, T], loop: Loop) -> T:
+    task = loop.create_task(coro)
+    try:
+        return loop.run_until_complete(task)
+    except BaseException:
+        if not task.done():  # an interrupt ended the loop, not the task: leave nothing half-run behind
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                loop.run_until_complete(task)
+        raise
+
+
+def _cancel_leftovers(loop: Loop) -> None:
+    leftovers = asyncio.all_tasks(loop)
+    for task in leftovers:
+        task.cancel()
+    if leftovers:
+        loop.run_until_complete(asyncio.gather(*leftovers, return_exceptions=True))
+
+
+@contextlib.contextmanager
+def _aside(loop: Loop) -> Iterator[None]:
+    """Make this thread look as if ``loop`` did not run, for the time of another loop."""
+    task = asyncio.current_task(loop)
+    if task is not None:
+        asyncio.tasks._leave_task(loop, task)
+    asyncio._set_running_loop(None)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(loop)
+        if task is not None:
+            asyncio.tasks._enter_task(loop, task)

@@ -1,0 +1,125 @@
+"""A portal out of plain functions: inside `enter`, synchronous code may wait for an awaitable.
+
+The coroutine given to `enter` runs in a greenlet of its own. When plain code that it calls,
+at any depth, calls `wait`, the greenlet hands what is to be awaited to the task that entered,
+which yields it to its loop like any ``await`` does. The Python stack of the waiting code stays
+aside meanwhile, so nesting does not deepen the stack.
+
+Greenlets are kept and used again: starting one costs about 7 µs, switching to a parked one 0.2
+(greenlet 3.5, Python 3.11). The rule that keeps this module clean: nothing here knows processes.
+"""
+
+import asyncio
+import threading
+import types
+from collections.abc import Awaitable, Coroutine, Generator
+from typing import Any, Final, TypeVar, cast
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from drupe.errors import LoopError
+
+T = TypeVar("T")
+
+_KEPT_AT_MOST: Final = 64
+
+
+class _Portal(greenlet):
+    """One greenlet that runs one coroutine after the other."""
+
+    task: "asyncio.Task[Any] | None" = None
+    done: bool = False
+    result: Any = None
+    error: BaseException | None = None
+
+    def run(self, coro: Coroutine[Any, Any, Any]) -> None:
+        while True:
+            try:
+                self.result = _relay(self, coro)
+            except GreenletExit:  # its thread ends, or the interpreter does
+                raise
+            except BaseException as error:  # noqa: BLE001 (raised again by `enter`, on the task's side)
+                self.error = error
+            self.done = True
+            del coro
+            parent = self.parent
+            assert parent is not None
+            coro = parent.switch(None)
+
+
+class _Idle(threading.local):
+    def __init__(self) -> None:
+        self.portals: list[_Portal] = []
+
+
+_idle = _Idle()
+
+
+def _relay(portal: greenlet, coro: Coroutine[Any, Any, T] | Generator[Any, Any, T]) -> T:
+    """Run ``coro`` in this greenlet, passing each thing it yields to the greenlet's parent."""
+    try:
+        wanted = coro.send(None)
+        while True:
+            parent = portal.parent
+            assert parent is not None
+            try:
+                answer = parent.switch(wanted)
+            except GreenletExit:
+                coro.close()
+                raise
+            except BaseException as error:  # noqa: BLE001 (thrown into the coroutine, as a task does)
+                wanted = coro.throw(error)
+            else:
+                wanted = coro.send(answer)
+    except StopIteration as stop:
+        return cast(T, stop.value)
+
+
+@types.coroutine
+def enter(coro: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+    """Await ``coro`` so that plain code inside it can `wait`. Inside a portal of the same task this is a plain await."""
+    task = asyncio.current_task()
+    here = getcurrent()
+    if type(here) is _Portal and here.task is task:
+        return (yield from coro)  # type: ignore[misc]  # a coroutine may be delegated to from a decorated generator
+    portals = _idle.portals
+    portal = portals.pop() if portals else _Portal()
+    portal.task = task
+    portal.parent = here
+    portal.gr_context = here.gr_context
+    try:
+        wanted = portal.switch(coro)
+        while not portal.done:
+            try:
+                answer = yield wanted
+            except BaseException as error:  # noqa: BLE001 (goes on inside the portal)
+                portal.parent = getcurrent()
+                wanted = portal.throw(error)
+            else:
+                portal.parent = getcurrent()
+                wanted = portal.switch(answer)
+        if portal.error is not None:
+            raise portal.error
+        return cast(T, portal.result)
+    finally:
+        if portal.done:
+            portal.done, portal.result, portal.error, portal.task, portal.gr_context = False, None, None, None, None
+            if len(portals) < _KEPT_AT_MOST:
+                portals.append(portal)
+
+
+def is_open() -> bool:
+    """Tell whether plain code here may `wait`: it runs inside a portal of the current task."""
+    here = getcurrent()
+    return type(here) is _Portal and here.task is not None and here.task is asyncio.current_task()
+
+
+def wait(awaitable: Awaitable[T]) -> T:
+    """Wait, in plain code, for an awaitable of the running loop.
+
+    Raises:
+        LoopError: the code does not run inside a portal of the current task.
+    """
+    if not is_open():
+        raise LoopError("plain code can wait only inside a portal of the task that runs it")
+    return _relay(getcurrent(), cast(Generator[Any, Any, T], awaitable.__await__()))
