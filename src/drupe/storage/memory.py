@@ -5,6 +5,7 @@ before, it only looks, and may refuse; after, it changes things, and cannot fail
 """
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Awaitable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -277,7 +278,8 @@ class MemoryStore:
                 next(write)
                 self._probe("store.commit")
                 result = _returned(write)
-            self._probe("store.committed")
+            with contextlib.suppress(Exception):  # it is done, whatever happens now
+                self._probe("store.committed")
         except Exception as error:  # noqa: BLE001 (given to whoever awaits)
             answer.set_exception(error)
         else:

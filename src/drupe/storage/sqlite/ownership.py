@@ -49,6 +49,8 @@ def claim(tx: Transaction, asked: tuple[str, str, frozenset[str]]) -> Record:
     found = row.find(tx.execute, pid)
     if found is None:
         raise rule.unknown(pid)
+    if isinstance(tx.lost, Record) and (found.owner, found.epoch) == (owner, tx.lost.epoch):
+        return found
     rule.check_claimable(found)
     if tx.execute(_UNTIL, (owner,)).fetchone() is None:
         raise rule.not_joined(owner)

@@ -25,13 +25,15 @@ class Transaction:
     Attributes:
         execute: runs one statement.
         again: the request may have been committed before, and its answer lost.
+        lost: that answer, if so.
     """
 
-    __slots__ = ("again", "clock", "execute", "max_bytes", "retention")
+    __slots__ = ("again", "clock", "execute", "lost", "max_bytes", "retention")
 
     def __init__(self, clock: Clock, retention: Retention, max_bytes: int) -> None:
         self.execute: Callable[..., sqlite3.Cursor]
         self.again = False
+        self.lost: object = None
         self.clock = clock
         self.retention = retention
         self.max_bytes = max_bytes
@@ -56,6 +58,7 @@ class Committer:
         self._probe = probe
         self._db: sqlite3.Connection | None = None
         self._begun = self._sealed = False
+        self._answers: list[object] = []
 
     def begin(self) -> None:
         """Open the connection.
@@ -81,16 +84,15 @@ class Committer:
             return self._commit(batch)
         except Exception as error:  # noqa: BLE001 (translated, and given to whoever asked)
             doubt = self._roll_back()
-            if self._begun and len(batch) > 1:
-                return [self._alone(request, error, again=doubt) for request in batch]
-            if not doubt:
+            if not self._begun or (len(batch) == 1 and not doubt):
                 return [translate(error, self._path) for _ in batch]
-            return [self._alone(batch[0], error, again=True)]
+        lost = self._answers if doubt else [None] * len(batch)
+        return [self._alone(request, answer, again=doubt) for request, answer in zip(batch, lost, strict=True)]
 
     def _commit(self, batch: Sequence[tuple[Write, Any]]) -> list[object]:
         probe, transaction = self._probe, self._transaction
         execute = transaction.execute
-        answers: list[object] = []
+        self._answers = answers = []
         self._begun = self._sealed = False
         probe("store.begin")
         execute("BEGIN IMMEDIATE")
@@ -107,23 +109,22 @@ class Committer:
         probe("store.committed")
         return answers
 
-    def _alone(self, request: tuple[Write, Any], error: Exception, *, again: bool) -> object:
+    def _alone(self, request: tuple[Write, Any], lost: object, *, again: bool) -> object:
         """Get the answer to one request of a batch that failed.
 
         If nobody can say whether the batch was committed, asking again does: a write that finds itself done
         succeeds and changes nothing.
         """
-        for asked_again in (again, True):
-            self._transaction.again = asked_again
-            try:
-                return self._commit([request])[0]
-            except Exception as second:  # noqa: BLE001 (translated, and given to whoever asked)
-                error = second
-                if not self._roll_back():
-                    break
-            finally:
-                self._transaction.again = False
-        return translate(error, self._path)
+        transaction = self._transaction
+        transaction.again, transaction.lost = again, lost
+        try:
+            return self._commit([request])[0]
+        except Exception as error:  # noqa: BLE001 (translated, and given to whoever asked)
+            if self._roll_back() and not again:
+                return self._alone(request, self._answers[0], again=True)
+            return translate(error, self._path)
+        finally:
+            transaction.again, transaction.lost = False, None
 
     def _roll_back(self) -> bool:
         """Leave the transaction; whether it may have been committed in spite of the error."""

@@ -1,0 +1,14 @@
+"""The store in memory keeps the contract."""
+
+from functools import partial
+
+import pytest
+
+from drupe.storage.memory import MemoryState, MemoryStore
+from drupe.testing.store_contract import StoreContract
+
+
+class TestMemoryStore(StoreContract):
+    @pytest.fixture
+    def places(self):
+        return lambda: partial(MemoryStore, MemoryState())
