@@ -185,8 +185,6 @@ class Codec:
             raise CodecError(f"no type {name!r} is registered here; import the module that registers it")
         try:
             return form.load(content)
-        except CodecError:
-            raise
         except Exception as error:
             raise CodecError(f"not the content of a {name!r}: {error}") from error
 

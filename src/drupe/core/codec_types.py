@@ -77,7 +77,14 @@ def _fraction_forms(fractions: Any) -> Iterator[Form]:
 
 def _path_forms(pathlib: Any) -> Iterator[Form]:
     for kind in (pathlib.PurePosixPath, pathlib.PosixPath, pathlib.PureWindowsPath):
-        yield Form(f"pathlib.{kind.__name__}", kind, str, kind)
+        yield Form(f"pathlib.{kind.__name__}", kind, _dump_path, kind)
+
+
+def _dump_path(path: Any) -> str:
+    text = str(path)
+    if type(path)(text) != path:  # some device paths of Windows, before Python 3.12
+        raise ValueError(f"as text, {text!r}, it names another path")
+    return text
 
 
 def _zone_forms(zoneinfo: Any) -> Iterator[Form]:

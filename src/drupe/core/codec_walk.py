@@ -84,7 +84,9 @@ class Walk(ABC):
             where = _join(path, reversed(refused.keys))
             raise UnsavableError(f"{where or 'the value'}: {refused}", path=where) from refused.__cause__
         except RecursionError:
-            raise UnsavableError(f"{path or 'the value'}: {_TOO_DEEP}", path=path) from None
+            raise UnsavableError(
+                f"{path or 'the value'}: it is nested too deep for what is left of the stack", path=path
+            ) from None
 
     def item(self, value: Any, depth: int) -> Any:
         """Get what to give to msgspec for an item that is nested ``depth`` deep."""
@@ -102,8 +104,6 @@ class Walk(ABC):
             raise _RefusedError(f"a value of type {title(kind)} cannot be saved; {_advice(value)}")
         try:
             content = form.dump(value)
-        except RecursionError:
-            raise
         except Exception as error:
             raise _RefusedError(f"this {title(kind)} cannot be saved: {error}") from error
         return self.tag(form.name, self.item(content, depth + 1))

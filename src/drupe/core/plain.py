@@ -6,7 +6,6 @@ type has shown that nothing of the kind is in it. The look goes layer by layer, 
 into C for each layer instead of some Python for each item.
 """
 
-from collections.abc import Iterable
 from itertools import chain
 from typing import Any, Final
 
@@ -22,6 +21,7 @@ MAX_DEPTH: Final = 200
 pack: Final = msgspec.msgpack.Encoder().encode
 
 _MANY: Final = 10_000
+_SHALLOW: Final = 8
 _flat: Final = chain.from_iterable
 
 
@@ -46,28 +46,30 @@ def is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
     dicts: list[Any] = [value] if kind is dict else []
     if not lists and not dicts:
         return kind in SCALARS
-    for _ in range(depth):
-        if dicts and not _kinds(_flat(dicts)) <= SCALARS:
+    for layer in range(depth):
+        if dicts and not _kinds(dicts) <= SCALARS:
             return False
         containers = [*lists, *map(dict.values, dicts)]
-        found = _kinds(_flat(containers))
+        found = _kinds(containers)
         if found <= SCALARS:
             return True
         if not found <= PLAIN:
             return False
         items = list(_flat(containers))
-        lists = _distinct([item for item in items if type(item) is list]) if list in found else []
-        dicts = _distinct([item for item in items if type(item) is dict]) if dict in found else []
+        lists = _distinct([item for item in items if type(item) is list], layer) if list in found else []
+        dicts = _distinct([item for item in items if type(item) is dict], layer) if dict in found else []
     return False
 
 
-def _kinds(items: Iterable[Any]) -> set[type]:
-    kinds = list(map(type, items))
-    if kinds and kinds.count(kinds[0]) == len(kinds):  # one pass over pointers; a set would hash each of them
+def _kinds(containers: list[Any]) -> set[type]:
+    kinds = list(map(type, _flat(containers)))
+    if kinds and kinds.count(kinds[0]) == len(kinds):  # compares pointers, where a set would hash them
         return {kinds[0]}
     return set(kinds)
 
 
-def _distinct(items: list[Any]) -> list[Any]:
-    """Drop repeated containers where there are many: one that holds itself twice doubles in every layer."""
-    return items if len(items) <= _MANY else list({id(item): item for item in items}.values())
+def _distinct(items: list[Any], layer: int) -> list[Any]:
+    """Drop repeated containers where it pays: one that holds itself twice doubles in every layer."""
+    if layer < _SHALLOW and len(items) <= _MANY:
+        return items
+    return list({id(item): item for item in items}.values())
