@@ -16,7 +16,7 @@ from drupe.core.control import Posture
 from drupe.core.lifecycle import NEXT, TERMINAL, Trigger
 from drupe.engine import stack, verbs
 from drupe.engine.behaviour import Behaviour
-from drupe.engine.life import Life
+from drupe.engine.life import Halted, Life
 from drupe.engine.turn import turn_of
 from drupe.errors import ClosedError, StoreError
 from drupe.runtime import portal
@@ -51,6 +51,9 @@ async def run(life: Life, process: Any, *, steps: int | None = None) -> None:
     except StoreError as error:
         life.abandon(error)
         raise
+    except Halted:
+        if not life.halted:
+            raise
     finally:
         life.driver = None
         stack.restore(token)

@@ -41,6 +41,10 @@ _USERS_FAULT: Final = (ChildMismatchError, TooLargeError)
 """What a store refuses because of what the process asked for: it ends the process, unlike a store that fails."""
 
 
+class Halted(BaseException):
+    """Goes through a step that waits for a nested process which takes no more steps; nothing is written."""
+
+
 class Life:
     """Where a process is, what it holds, and who waits for it."""
 

@@ -21,7 +21,7 @@ from drupe.engine.child import Child, Origin
 from drupe.engine.ephemeral import EPHEMERAL
 from drupe.engine.future import ProcessFuture
 from drupe.engine.hooks import Hooks
-from drupe.engine.life import Life
+from drupe.engine.life import Halted, Life
 from drupe.engine.listener import ProcessListener
 from drupe.engine.registry import kind_of
 from drupe.errors import DefinitionError, InvalidStateError, NotFinishedError
@@ -251,6 +251,8 @@ class Process(Hooks):
         life = self._life
         if life.state not in TERMINAL:
             bridge.run(drive.run(life, self), loop=life.loop)
+            if life.halted and life.state not in TERMINAL:
+                raise Halted
         return life.outcome()
 
     async def step(self) -> None:

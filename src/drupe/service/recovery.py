@@ -1,0 +1,193 @@
+"""Finding processes again that are in the store: loading, taking over, following to the end."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from drupe.core.lifecycle import TERMINAL
+from drupe.core.record import Change, Fence, Query, Record
+from drupe.core.snapshot import Snapshot
+from drupe.engine import saving
+from drupe.engine.child import Origin
+from drupe.errors import InvalidStateError, OwnedError, UpcastError
+from drupe.interfaces.registry import Registry
+from drupe.service.stored import StoredHost, Tenure
+
+_LOG: Final = logging.getLogger("drupe.service")
+
+_POLL: Final = 0.05
+_POLL_AT_MOST: Final = 1.0
+
+
+class StoredRecovery:
+    """Brings processes of a store back to life in one host.
+
+    Args:
+        host: who will own them.
+        registry: where their classes come from.
+        is_dead: tells whether an owner is known to be dead.
+    """
+
+    def __init__(self, host: StoredHost, registry: Registry, is_dead: Callable[[str], bool]) -> None:
+        self._host = host
+        self._store = host.store
+        self._registry = registry
+        self._is_dead = is_dead
+        self._taking: dict[str, asyncio.Lock] = {}
+
+    async def load(self, pid: str, seq: int | None = None) -> Any:
+        """Get a process as it was at a checkpoint, by default the last; nothing is claimed, and it must not be run.
+
+        Raises:
+            UnknownProcessError: there is no such process or checkpoint.
+            UnknownClassError: its class is not at hand.
+            CorruptedError: its bytes are damaged.
+            SnapshotError: the checkpoint does not fit the class.
+        """
+        process = await self._make(await self._snapshot(pid, seq))
+        process._life.closed = True
+        return process
+
+    async def resume(self, pid: str) -> Any:
+        """Own a living process and have it at hand; one that has ended is loaded.
+
+        Raises:
+            OwnedError: somebody else runs it.
+            UnknownProcessError: there is no such process.
+            UnknownClassError: its class is not at hand.
+            CorruptedError: its bytes are damaged.
+            SnapshotError: the checkpoint does not fit the class. One that could not be brought up to date
+                (`UpcastError`) leaves the process paused, with the error as its status.
+        """
+        lock = self._taking.setdefault(pid, asyncio.Lock())
+        try:
+            async with lock:
+                return self._host.live.get(pid) or await self._take_over(pid)
+        finally:
+            if not lock.locked():
+                self._taking.pop(pid, None)
+
+    async def _take_over(self, pid: str, process: Any = None) -> Any:
+        record = await self._store.record(pid)
+        if record.state in TERMINAL:
+            return await self._bring(process, await self._snapshot(pid, None), closed=True)
+        # Read and made before it is claimed: what cannot be loaded here is left to others as it was.
+        snapshot = await self._snapshot(pid, None)
+        try:
+            found = await self._bring(process, snapshot)
+        except UpcastError as error:
+            await self._pause(record, snapshot, str(error))
+            raise
+        claimed = await self._claim(record)
+        if claimed.seq != record.seq:  # it went on between reading and claiming
+            snapshot = await self._snapshot(pid, None)
+            found = await self._bring(found, snapshot)
+        self._host.take(found, Tenure(claimed.epoch, claimed.seq, _bare(snapshot), resumed=True))
+        return found
+
+    async def resume_below(self, pid: str) -> list[Any]:
+        """Resume every living descendant that nobody runs, and start it."""
+        found = []
+        query = Query(parent=pid, limit=500)
+        while True:
+            page = await self._store.list(query)
+            for record in page.records:
+                if record.state not in TERMINAL and record.pid not in self._host.live:
+                    try:
+                        process = await self.resume(record.pid)
+                    except OwnedError as error:
+                        _LOG.info("%s", error)
+                        continue
+                    self._host.start(process)
+                    found.append(process)
+                found.extend(await self.resume_below(record.pid))
+            if page.next is None:
+                return found
+            query = msgspec.structs.replace(query, after=page.next)
+
+    # --- what the host asks --------------------------------------------------------------------------------
+
+    async def adopt(self, process: Any) -> bool:
+        """Bring a new object to where its process in the store got, and own it; False if somebody else does."""
+        try:
+            await self._take_over(process.pid, process)
+        except (OwnedError, InvalidStateError):  # somebody was faster, perhaps to its end
+            return False
+        return True
+
+    async def ended(self, pid: str, process: Any | None) -> Any:
+        """Get a process once it has ended; it is run here if nobody else does."""
+        pause = _POLL
+        while process is None or process.state not in TERMINAL:
+            if process is not None and self._host.live.get(pid) is process:
+                self._host.start(process)
+                await _end_of(process)
+                continue
+            if (await self._store.record(pid)).state in TERMINAL:
+                return await self.load(pid)
+            try:
+                process = await self.resume(pid)
+            except (OwnedError, InvalidStateError):
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _POLL_AT_MOST)
+        return process
+
+    # --- pieces --------------------------------------------------------------------------------------------
+
+    async def _snapshot(self, pid: str, seq: int | None) -> Snapshot:
+        checkpoint = await self._store.checkpoint(pid, seq)
+        inputs = await self._store.inputs(pid)
+        return msgspec.structs.replace(Snapshot.decode(checkpoint.body), inputs=msgspec.Raw(inputs))
+
+    async def _make(self, snapshot: Snapshot) -> Any:
+        found = self._registry.find(snapshot.kind)
+        return found(origin=Origin(self._host, snapshot=snapshot))
+
+    async def _bring(self, process: Any, snapshot: Snapshot, *, closed: bool = False) -> Any:
+        if process is None:
+            process = await self._make(snapshot)
+        else:
+            saving.restore(process, process._life, snapshot)
+        process._life.closed = closed
+        return process
+
+    async def _claim(self, record: Record) -> Record:
+        dead = () if record.owner is None or not self._is_dead(record.owner) else (record.owner,)
+        return await self._store.claim(record.pid, owner=self._host.owner, dead=dead)
+
+    async def _pause(self, record: Record, snapshot: Snapshot, reason: str) -> None:
+        claimed = await self._claim(record)
+        body = msgspec.structs.replace(_bare(snapshot), paused=True, status=reason, before=snapshot.status).encode()
+        await self._store.save(
+            Change(
+                pid=record.pid,
+                epoch=claimed.epoch,
+                seq=claimed.seq + 1,
+                at=self._host.now(),
+                was=record.state,
+                state=record.state,
+                body=body,
+                event="paused",
+                detail=reason,
+                paused=True,
+                status=reason,
+            )
+        )
+        await self._store.release(Fence(record.pid, claimed.epoch))
+
+
+def _bare(snapshot: Snapshot) -> Snapshot:
+    return msgspec.structs.replace(snapshot, inputs=msgspec.Raw())
+
+
+async def _end_of(process: Any) -> None:
+    """Wait until a process at hand has ended, in whichever way; one that was given up raises why."""
+    future = process.future()
+    await asyncio.wait([future])
+    if process._life.lost is not None:
+        raise process._life.lost
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,210 @@
+"""Running stored processes in this interpreter: create, start, resume, wait, stop."""
+
+import asyncio
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from drupe.core.attributes import FrozenAttributes
+from drupe.core.control import Posture
+from drupe.core.lifecycle import TERMINAL
+from drupe.engine.child import Origin
+from drupe.engine.listener import ProcessListener
+from drupe.engine.process import Process
+from drupe.engine.registry import ClassRegistry
+from drupe.errors import ChildMismatchError, DuplicateProcessError
+from drupe.interfaces.ambient import Clock, Ids, Probe
+from drupe.interfaces.registry import Registry
+from drupe.interfaces.store import Store
+from drupe.runtime.clock import SystemClock
+from drupe.runtime.ids import RandomIds
+from drupe.runtime.probe import quiet
+from drupe.service.lease import Lease
+from drupe.service.presence import Presence
+from drupe.service.recovery import StoredRecovery
+from drupe.service.stored import StoredHost
+
+P = TypeVar("P", bound=Process)
+
+LEASE: Final = 10.0
+"""Seconds that an owner keeps its processes without a sign of life, on one machine."""
+
+
+class Runner:
+    """Runs processes that are kept in a store; an async context manager, to be used on one loop.
+
+    Everything is committed before it is told. However the interpreter ends, another runner goes on
+    from the last checkpoints: the step that ran is taken again, no committed one is.
+
+    Args:
+        store: where processes are kept; opened and closed with the runner.
+        registry: where classes of resumed processes come from; by default what is imported.
+        presence: how owners of this machine show that they live; None leaves it to leases.
+        lease: how long an owner that shows no life keeps its processes, in seconds.
+        clock: time.
+        ids: names.
+        probe: passed at each place where something is written.
+    """
+
+    def __init__(  # noqa: PLR0913 (each is a part that tests replace, with a default)
+        self,
+        store: Store,
+        *,
+        registry: Registry | None = None,
+        presence: Presence | None = None,
+        lease: float = LEASE,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        probe: Probe = quiet,
+    ) -> None:
+        self.store = store
+        ids = ids or RandomIds()
+        self.owner = ids.owner()
+        self._presence = presence
+        self._seconds = lease
+        self._host = StoredHost(store, self.owner, clock=clock or SystemClock(), ids=ids, probe=probe)
+        self._recovery = StoredRecovery(
+            self._host,
+            registry or ClassRegistry(Process),
+            presence.is_dead if presence is not None else lambda _: False,
+        )
+        self._host.recovery = self._recovery
+        self._lease = Lease(store, self.owner, lease, self._fenced)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    # --- life ----------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        await self.store.open()
+        try:
+            if self._presence is not None:
+                self._presence.announce(self.owner)
+            await self.store.join(self.owner, lease=self._seconds)
+        except BaseException:
+            await self.store.close()
+            raise
+        self._loop = asyncio.get_running_loop()
+        self._lease.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop where every process stands, release what is owned, and close the store."""
+        self._lease.stop()
+        tasks = [process._life.task for process in self._host.live.values() if process._life.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            await self.store.leave(self.owner)
+        finally:
+            if self._presence is not None:
+                self._presence.withdraw(self.owner)
+            await self.store.close()
+
+    # --- processes -----------------------------------------------------------------------------------------
+
+    async def create(
+        self, process_class: type[P], inputs: Mapping[str, Any] | None = None, *, pid: str | None = None
+    ) -> P:
+        """Create a process: committed and owned, not started.
+
+        Raises:
+            InputError: the inputs do not fit; nothing was created.
+            DuplicateProcessError: there is a process of this pid.
+            StoreError: it could not be written.
+        """
+        process = process_class(inputs, pid=pid, origin=Origin(self._host))
+        try:
+            await process._life.be_born(process)
+        except ChildMismatchError as error:
+            raise DuplicateProcessError(f"there is another process {pid} already: {error}") from error
+        return process
+
+    def start(self, process: Process) -> None:
+        """Run a process in the background; one that runs or has ended is left alone."""
+        self._host.start(process)
+
+    async def launch(
+        self, process_class: type[P], inputs: Mapping[str, Any] | None = None, *, pid: str | None = None, **named: Any
+    ) -> P:
+        """Create and start a process; the same errors as `create`. ``await`` it for its outputs."""
+        process = await self.create(process_class, {**(inputs or {}), **named}, pid=pid)
+        self.start(process)
+        return process
+
+    async def resume(self, pid: str) -> Any:
+        """Take a process over and start it where it stopped, and its descendants that nobody runs.
+
+        Returns:
+            The process; one that has ended already is loaded.
+
+        Raises:
+            OwnedError: somebody else runs it.
+            UnknownProcessError: there is no such process.
+            UnknownClassError: its class is not at hand.
+            CorruptedError: its bytes are damaged.
+            SnapshotError: its checkpoint does not fit its class.
+        """
+        process = await self._recovery.resume(pid)
+        self.start(process)
+        await self._recovery.resume_below(pid)
+        return process
+
+    async def load(self, pid: str, seq: int | None = None) -> Any:
+        """Get a process as it was at a checkpoint, to look at; nothing is claimed. Raises as `resume` does."""
+        return await self._recovery.load(pid, seq)
+
+    async def wait(self, process: Process) -> FrozenAttributes:
+        """Wait for the outputs of a process; cancelling the wait leaves the process as it is.
+
+        Raises:
+            KilledError: it was killed.
+            ExceptedError: it ended by an exception, of which only the text is left.
+            Exception: the one it ended by, here.
+        """
+        return await process.wait()
+
+    def add_listener(self, listener: ProcessListener) -> None:
+        """Have ``listener`` called for every process that is run here from now on."""
+        self._host.listeners.append(listener)
+
+    # --- stopping ------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Start no new step; steps that run go on to their end. Returns at once: `drained` waits."""
+        self._host.stopping = True
+        for process in self._host.live.values():
+            process._life.halted = True
+            process._life.nudge()
+
+    def running(self) -> list[Any]:
+        """Get the processes whose step is running now (not those that wait, nor those whose step waits for a child)."""
+        return [
+            process
+            for process in self._host.live.values()
+            if process._life.driver is not None
+            and process._life.posture in (Posture.BUSY, Posture.PAUSING, Posture.KILLING)
+            and not process._life.waiting_for_child
+        ]
+
+    async def drained(self) -> None:
+        """Wait until nothing runs here any more: everything ended, or, after `stop`, no step is running."""
+        while tasks := [process._life.task for process in self._host.live.values() if process._life.task is not None]:
+            if self._host.stopping and not self.running():
+                # What is left waits inside a step for a child that takes no more steps: that step is taken again.
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                return
+            pause = 0.1 if self._host.stopping else None
+            await asyncio.wait(tasks, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+
+    def living(self) -> list[Any]:
+        """Get the processes that are owned here and have not ended."""
+        return [process for process in self._host.live.values() if process.state not in TERMINAL]
+
+    def _fenced(self) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.stop)

@@ -1,0 +1,237 @@
+"""The host that keeps everything: each transition of a process is committed before anything else happens.
+
+What is written follows one rule: a checkpoint lets the process go on with the next step as if nothing
+had happened since. So the checkpoint of a process that waits for something that cannot be saved is
+the one before (the step that made it runs again), and that of a process that failed is the one before,
+with the error.
+"""
+
+from collections.abc import Awaitable
+from hashlib import blake2b
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from drupe.core.lifecycle import TERMINAL, State
+from drupe.core.record import Birth, Change, Fence, Record
+from drupe.core.snapshot import Snapshot
+from drupe.engine import drive, saving
+from drupe.engine.behaviour import Excepted
+from drupe.errors import DuplicateProcessError
+from drupe.interfaces.ambient import Clock, Ids, Probe
+from drupe.interfaces.host import Standing
+from drupe.interfaces.store import Store
+
+
+_STANDING: Final = ("paused", "played")
+"""Events that leave the process in its stage."""
+
+
+class Tenure:
+    """What a host knows of a process that it owns."""
+
+    __slots__ = ("epoch", "last", "origin", "resumed", "seq")
+
+    def __init__(self, epoch: int, seq: int, last: Snapshot, *, resumed: bool = False) -> None:
+        self.epoch = epoch
+        self.seq = seq
+        """Number of the last checkpoint."""
+        self.last = last
+        """That checkpoint, without the inputs."""
+        self.origin = last.origin
+        """Number of the checkpoint from which the step that runs, or comes next, starts."""
+        self.resumed = resumed
+        """Whether the step that comes next may have been begun before: its children may be there already."""
+
+
+class Recovery(Protocol):
+    """How a process that the store has already is found again: by `service.recovery`."""
+
+    async def adopt(self, process: Any) -> bool:
+        """Bring a new object to where its process in the store got, and own it; False if somebody else does."""
+        ...
+
+    async def ended(self, pid: str, process: Any | None) -> Any:
+        """Get a process once it has ended; it is run here if nobody else does."""
+        ...
+
+
+class StoredHost:
+    """Keeps the processes of one owner in a store."""
+
+    durable: Final = True
+
+    def __init__(self, store: Store, owner: str, *, clock: Clock, ids: Ids, probe: Probe) -> None:
+        self.store = store
+        self.owner = owner
+        self.now = clock.now
+        self.live: dict[str, Any] = {}
+        """Processes that are owned and at hand, by pid."""
+        self.listeners: list[Any] = []
+        self.recovery: Recovery | None = None
+        self.stopping = False
+        """Whether no new step is to be started."""
+        self._ids = ids
+        self._probe = probe
+
+    # --- names -------------------------------------------------------------------------------------------
+
+    def new_pid(self, parent: Any, key: str | None) -> str:
+        """Get a new pid; that of a child follows from its parent, the step that makes it, and its place there."""
+        tenure = None if parent is None else parent._life.tenure
+        if tenure is None:
+            return self._ids.pid()
+        life = parent._life
+        if key is None:
+            name, life.ordinal = f"#{life.ordinal}", life.ordinal + 1
+        else:
+            name = f"={key}"
+        text = f"{parent.pid}/{tenure.origin}/{life.generation}/{name}"
+        return blake2b(text.encode(), digest_size=16).hexdigest()
+
+    # --- writing -----------------------------------------------------------------------------------------
+
+    async def create(self, process: Any) -> None:
+        """Commit a new process and own it; one that is there already is brought to where it got.
+
+        Raises:
+            ChildMismatchError: its pid belongs to another class or other inputs.
+            FencedError: its parent is not ours any more.
+        """
+        assert self.recovery is not None
+        twin = self.live.get(process.pid)
+        if twin is None:
+            birth, snapshot = self._birth(process)
+            parent = self.live.get(process.parent)
+            fence = None if parent is None else Fence(parent.pid, parent._life.tenure.epoch)
+            self._probe("host.create")
+            (record,) = await self.store.create([birth], fence=fence)
+            self._probe("host.created")
+            if self._is_new(record):
+                self.take(process, Tenure(1, 1, snapshot))
+                return
+            if process.parent is None:
+                raise DuplicateProcessError(f"there is a process {process.pid} already; resume it, or choose another pid")
+            if await self.recovery.adopt(process):
+                return
+        # It is run by another object, here or elsewhere; this one becomes what that one comes to.
+        found = await self.recovery.ended(process.pid, twin)
+        saving.restore(process, process._life, saving.snapshot_of(found))
+
+    def commit(self, process: Any, stage: Any, standing: Standing, event: str) -> Awaitable[None]:
+        """Write one transition.
+
+        Raises:
+            UnsavableError: something of the process cannot be saved; nothing was written.
+            FencedError: the process is not ours any more.
+        """
+        life = process._life
+        tenure: Tenure = life.tenure
+        seq = tenure.seq + 1
+        snapshot = self._snapshot(process, stage, standing, event, tenure)
+        births = [self._birth(child) for child in life.unborn]
+        if event == State.RUNNING and life.state is State.RUNNING:
+            event, detail = "step", life.stage.label()
+        else:
+            detail = standing.status if event == "paused" else stage.label()
+        change = Change(
+            pid=life.pid,
+            epoch=tenure.epoch,
+            seq=seq,
+            at=self.now(),
+            was=life.state,
+            state=stage.state,
+            body=snapshot.encode(),
+            event=event,
+            detail=detail,
+            paused=snapshot.paused,
+            status=standing.status,
+            births=tuple(birth for birth, _ in births),
+        )
+        self._probe("host.commit")
+        return self._written(process, tenure, change, snapshot, [born for _, born in births])
+
+    async def _written(
+        self, process: Any, tenure: Tenure, change: Change, snapshot: Snapshot, born: list[Snapshot]
+    ) -> None:
+        await self.store.save(change)
+        self._probe("host.committed")
+        tenure.seq, tenure.last, tenure.origin = change.seq, snapshot, snapshot.origin
+        resumed, tenure.resumed = tenure.resumed, tenure.resumed and change.event in _STANDING
+        for child, first in zip(process._life.unborn, born, strict=True):
+            await self._take_born(child, Tenure(1, 1, first), sure=not resumed)
+
+    async def _take_born(self, child: Any, tenure: Tenure, *, sure: bool) -> None:
+        if sure or self._is_new(await self.store.record(child.pid)):
+            self.take(child, tenure)
+        elif child.pid not in self.live:
+            assert self.recovery is not None
+            await self.recovery.adopt(child)
+
+    def _snapshot(self, process: Any, stage: Any, standing: Standing, event: str, tenure: Tenure) -> Snapshot:
+        if isinstance(stage, Excepted):
+            return saving.excepted(tenure.last, process, stage)
+        if getattr(stage, "volatile", False):
+            return msgspec.structs.replace(
+                tenure.last, paused=standing.paused, status=standing.status, before=standing.before
+            )
+        entered = event not in _STANDING
+        origin = tenure.seq + 1 if entered else tenure.origin
+        return saving.snapshot_of(process, stage=stage, standing=standing, origin=origin, with_inputs=False)
+
+    def _birth(self, process: Any) -> tuple[Birth, Snapshot]:
+        life = process._life
+        snapshot = saving.snapshot_of(process, origin=1, with_inputs=False)
+        inputs = bytes(saving.inputs_of(life))
+        birth = Birth(
+            pid=life.pid,
+            kind=process.kind,
+            version=type(process).version,
+            inputs=inputs,
+            digest=blake2b(process.kind.encode() + b"\0" + inputs, digest_size=16).digest(),
+            body=snapshot.encode(),
+            created=life.created,
+            parent=life.parent,
+            generation=life.generation,
+            owner=self.owner,
+        )
+        return birth, snapshot
+
+    # --- running -----------------------------------------------------------------------------------------
+
+    def take(self, process: Any, tenure: Tenure) -> None:
+        """Own a process that is at hand."""
+        process._life.tenure = tenure
+        self.live[process.pid] = process
+        process._life.born = True
+        for listener in self.listeners:
+            process.add_process_listener(listener)
+
+    def start(self, process: Any) -> None:
+        """Run the process in a task of the running loop, if it is ours."""
+        if self.live.get(process.pid) is process and process.state not in TERMINAL:
+            process._life.halted = process._life.halted or self.stopping
+            drive.start(process._life, process)
+
+    async def outcome(self, pid: str, process: Any | None) -> Any:
+        """Get the outputs of a process that is ours, somebody else's, or long over.
+
+        Raises:
+            ExceptedError: it ended by an exception.
+            KilledError: it was killed.
+        """
+        assert self.recovery is not None
+        found = await self.recovery.ended(pid, self.live.get(pid) or process)
+        stage = found.stage
+        if isinstance(stage, Excepted):
+            # The same exception as a re-run would get, when only its text is left.
+            raise stage.failure.error(pid) from stage.error
+        return found._life.outcome()
+
+    def forget(self, process: Any) -> None:
+        """Let go of a process that ended or was closed."""
+        if self.live.get(process.pid) is process:
+            del self.live[process.pid]
+
+    def _is_new(self, record: Record) -> bool:
+        return record.owner == self.owner and record.epoch == 1 and record.seq == 1
