@@ -25,6 +25,8 @@ DEFINITIONS = (
 )
 CONDITIONS = ("TYPE_CHECKING", "typing.TYPE_CHECKING", "__name__ == '__main__'", "sys.platform", "sys.version_info")
 
+REGISTRATION = "CODEC.register("  # tells the codec of a type: a definition too
+
 ALLOWED = {  # (file, first line of the statement): why it may
     ("runtime/bridge.py", "atexit.register(_spares.idle.clear)"): "loops kept for re-use are closed before Python ends",
     ("runtime/bridge.py", "if hasattr(os, 'register_at_fork'):"): "a forked child must not close its parent's loops",
@@ -56,8 +58,9 @@ def acting_statement(module: Module) -> Iterator[str]:
     for node in module.tree.body:
         documentation = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         condition = isinstance(node, ast.If) and ast.unparse(node.test).startswith(CONDITIONS)
-        if not (documentation or condition or isinstance(node, DEFINITIONS)):
-            yield ast.unparse(node).splitlines()[0]
+        statement = ast.unparse(node).splitlines()[0]
+        if not (documentation or condition or isinstance(node, DEFINITIONS) or statement.startswith(REGISTRATION)):
+            yield statement
 
 
 def actions(names: list[str], search: Path) -> list[str]:
