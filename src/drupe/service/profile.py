@@ -187,9 +187,7 @@ def load(
     here = Path.cwd() if folder is None else folder.absolute()
     file = _nearest(here)
     project = here if file is None else file.parent
-    given: dict[str, list[_Given]] = {
-        setting.name: [_Given(setting.default, DEFAULT, project)] for setting in SETTINGS
-    }
+    given: dict[str, list[_Given]] = {setting.name: [_Given(setting.default, DEFAULT, project)] for setting in SETTINGS}
     if file is not None:
         for name, value in _read(file):
             given[name].append(_Given(value, str(file), project))
