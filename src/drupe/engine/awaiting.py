@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from drupe.core.command import Command, Continue, Wait
-from drupe.engine.behaviour import Behaviour, Waiting, method_name, method_of
+from drupe.engine.behaviour import Waiting, method_name, method_of
 from drupe.engine.child import Child
 from drupe.errors import UnsavableError
 
@@ -17,11 +17,12 @@ from drupe.errors import UnsavableError
 class Await(Wait):
     """Wait for awaitables, put their results into the context, go on with ``fn``."""
 
-    __slots__ = ("awaited",)
+    __slots__ = ("awaited", "onward")
 
     def __init__(self, fn: Callable[..., Any], awaited: dict[str, Any]) -> None:
         super().__init__(fn, f"waiting for {', '.join(awaited)}", None)
         self.awaited = awaited
+        self.onward = fn
 
 
 class Awaiting(Waiting):
@@ -61,8 +62,7 @@ class Awaiting(Waiting):
             for future in waits.values():
                 if isinstance(future, _Waiter):
                     future.cancel()
-        assert command.fn is not None
-        return Continue(command.fn)
+        return Continue(command.onward)
 
     def interrupt(self, reason: str) -> None:
         super().interrupt(reason)
@@ -75,11 +75,10 @@ class Awaiting(Waiting):
             return super().dump(process)
         if self.volatile:
             raise UnsavableError("stage: it waits for something else than children", path="stage")
-        assert command.fn is not None
-        return {"fn": method_name(process, command.fn), "awaited": command.awaited}
+        return {"fn": method_name(process, command.onward), "awaited": command.awaited}
 
     @classmethod
-    def load(cls, process: Any, saved: dict[str, Any]) -> Behaviour:
+    def load(cls, process: Any, saved: dict[str, Any]) -> Waiting:
         if "awaited" not in saved:
             return super().load(process, saved)
         return cls(Await(method_of(process, saved["fn"]), saved["awaited"]))

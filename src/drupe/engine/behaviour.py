@@ -8,7 +8,6 @@ belongs to that stay: the step to run, what is waited for, the result, the error
 
 import asyncio
 import traceback
-from collections.abc import Awaitable
 from typing import Any, ClassVar
 
 from drupe.core.command import Command, Continue, Kill, Stop, Wait
@@ -23,7 +22,7 @@ class Behaviour:
     __slots__ = ()
 
     state: ClassVar[State]
-    continues: ClassVar[Trigger | None] = None
+    continues: ClassVar[Trigger] = Trigger.STEP
     """What a `Continue` that `run` answers means in this state."""
     idle: ClassVar[bool] = False
     """True when no user code runs in this state: pause and kill act at once instead of at the end of `run`."""
@@ -31,7 +30,7 @@ class Behaviour:
     def __init__(self, command: Any) -> None:
         """Enter the state because of ``command``."""
 
-    def run(self, process: Any) -> "Command | Behaviour | Awaitable[Any] | Any":
+    def run(self, process: Any) -> Any:
         """Do what is to be done and answer with a command, with this behaviour itself (once more), or a final result.
 
         It may be a coroutine function. One that is `idle` answers None when it was interrupted.
@@ -300,5 +299,3 @@ def error_of(stage: Behaviour) -> BaseException | None:
     if isinstance(stage, Excepted | Killed):
         return stage.raised()
     return None
-
-

@@ -8,7 +8,7 @@ import asyncio
 import types
 import weakref
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from drupe.core.attributes import FrozenAttributes
 from drupe.core.command import Continue, Kill, Stop, Wait
@@ -25,7 +25,7 @@ from drupe.runtime.bridge import current_loop
 _COMMANDS: Final = {Wait: Trigger.WAIT, Stop: Trigger.FINISH, Kill: Trigger.KILL}
 
 
-async def run(life: Life, process: Any, *, steps: int | None = None) -> None:
+async def run(life: Life, process: Any, *, steps: int | None = None) -> None:  # noqa: C901 (guards, one a line)
     """Take steps until the end (or ``steps`` of them), or until told to halt.
 
     Cancelling the task that does this writes nothing; the step that was interrupted is taken again
@@ -40,8 +40,7 @@ async def run(life: Life, process: Any, *, steps: int | None = None) -> None:
     if life.driver is not None:
         await asyncio.shield(life.future_of(process))
         return
-    life.driver = task = asyncio.current_task()
-    assert task is not None
+    life.driver = task = cast("asyncio.Task[Any]", asyncio.current_task())
     token = stack.push(weakref.ref(process))
     try:
         if not life.born:
@@ -59,7 +58,9 @@ async def run(life: Life, process: Any, *, steps: int | None = None) -> None:
         stack.restore(token)
 
 
-async def _drive(life: Life, process: Any, task: "asyncio.Task[Any]", steps: int | None) -> None:
+async def _drive(  # noqa: C901, PLR0912, PLR0915 (flat on purpose: a call more is paid at every step)
+    life: Life, process: Any, task: "asyncio.Task[Any]", steps: int | None
+) -> None:
     turn = turn_of(asyncio.get_running_loop())
     host, behaviours = life.host, process.behaviours
     commit = host.commit
@@ -72,11 +73,11 @@ async def _drive(life: Life, process: Any, task: "asyncio.Task[Any]", steps: int
         if life.halted:
             return
         stage = life.stage
-        trigger: Trigger | None
+        trigger: Trigger
         outcome: Any
         try:
             if stage.idle:
-                outcome = await stage.run(process)  # type: ignore[misc]  # an idle stage is a coroutine function
+                outcome = await stage.run(process)
                 if outcome is None or life.stage is not stage or life.posture is not Posture.FREE or life.halted:
                     continue
                 life.posture = Posture.BUSY
@@ -105,7 +106,7 @@ async def _drive(life: Life, process: Any, task: "asyncio.Task[Any]", steps: int
             trigger, outcome = _overtake(life, trigger, outcome)
         was = life.state
         try:
-            state = NEXT[was][trigger]  # type: ignore[index]  # a stage without a way on raises KeyError here
+            state = NEXT[was][trigger]
             new = stage if outcome is stage else behaviours[state](outcome)
             life.before(process, new)
             pending = commit(process, new, life.standing, new.state)
@@ -130,7 +131,7 @@ async def _drive(life: Life, process: Any, task: "asyncio.Task[Any]", steps: int
             await asyncio.sleep(0)
 
 
-def _overtake(life: Life, trigger: Trigger | None, outcome: Any) -> tuple[Trigger | None, Any]:
+def _overtake(life: Life, trigger: Trigger, outcome: Any) -> tuple[Trigger, Any]:
     """What was asked for while the step ran comes first: a failed callback, then a kill."""
     if trigger is Trigger.FAIL:
         return trigger, outcome
@@ -141,7 +142,7 @@ def _overtake(life: Life, trigger: Trigger | None, outcome: Any) -> tuple[Trigge
     return trigger, outcome
 
 
-def _verdict(stage: Behaviour, outcome: Any) -> tuple[Trigger | None, Any]:
+def _verdict(stage: Behaviour, outcome: Any) -> tuple[Trigger, Any]:
     trigger = _COMMANDS.get(type(outcome))
     if trigger is not None:
         return trigger, outcome
@@ -184,6 +185,6 @@ def call_soon(life: Life, process: Any, callback: Callable[..., Any], args: tupl
             life.callbacks -= {task}
 
     loop = life.loop or current_loop() or asyncio.get_running_loop()
-    task = loop.create_task(portal.enter(call()))  # type: ignore[arg-type]  # an awaitable generator is a coroutine
+    task = loop.create_task(portal.enter(call()))
     life.callbacks |= {task}
     return task

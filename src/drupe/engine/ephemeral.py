@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 from typing import Any, Final
 
 from drupe.engine import drive
+from drupe.errors import InvalidStateError
 from drupe.interfaces.ambient import Clock, Ids
 from drupe.interfaces.host import Standing
 from drupe.runtime.clock import SystemClock
@@ -36,7 +37,8 @@ class EphemeralHost:
 
     def outcome(self, pid: str, process: Any | None) -> Awaitable[Any]:
         """Get the outputs of a process that is at hand."""
-        assert process is not None, f"no process {pid} at hand, and an ephemeral host has no other"
+        if process is None:
+            raise InvalidStateError(f"child {pid} was loaded without a store, which alone could tell what became of it")
         return asyncio.shield(process.future())
 
     def forget(self, process: Any) -> None:

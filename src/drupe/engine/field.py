@@ -37,7 +37,9 @@ class Field:
 
 
 def field(default: Any = _NOTHING, *, factory: Callable[[], Any] | None = None, saved: bool = True) -> Any:
-    """Declare an attribute of a process, saved with each checkpoint: ``attempts: int = field(0)``.
+    """Declare an attribute that is saved with each checkpoint.
+
+    In the class body: ``attempts: int = field(0)``.
 
     Args:
         default: its value until it is set; an immutable one, since all processes share it.
@@ -50,7 +52,9 @@ def field(default: Any = _NOTHING, *, factory: Callable[[], Any] | None = None, 
     if factory is not None and default is not _NOTHING:
         raise DefinitionError("a field has a default or a factory, not both")
     if isinstance(default, list | dict | set):
-        raise DefinitionError(f"all processes would share this {type(default).__name__}; use factory={type(default).__name__}")
+        raise DefinitionError(
+            f"all processes would share this {type(default).__name__}; use factory={type(default).__name__}"
+        )
     return Field(default, factory, saved=saved)
 
 

@@ -36,6 +36,8 @@ class SavableFuture(asyncio.Future[Any]):
                 future.exception()  # it was seen when it was saved: no warning that nobody asked for it
             case "cancelled":
                 future.cancel()
+            case _:  # pending
+                pass
         return future
 
 

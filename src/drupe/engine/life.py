@@ -9,30 +9,24 @@
 
 import asyncio
 import logging
-import types
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from drupe.core.attributes import FrozenAttributes, freeze
-from drupe.core.command import Continue, Kill, Stop, Wait
 from drupe.core.control import Posture
 from drupe.core.lifecycle import NEXT, TERMINAL, State, Trigger
-from drupe.engine import stack
 from drupe.engine.action import ControlAction
 from drupe.engine.behaviour import Behaviour, Created, Excepted, Finished, Killed, error_of
 from drupe.engine.future import ProcessFuture
-from drupe.engine.turn import turn_of
 from drupe.errors import (
     ChildMismatchError,
-    ClosedError,
     NotFinishedError,
     OutputError,
     StoreError,
     TooLargeError,
 )
 from drupe.interfaces.host import Host, Standing
-from drupe.runtime import portal
 
 Loop = asyncio.AbstractEventLoop
 
@@ -230,13 +224,13 @@ class Life:
         self.posture = Posture.KILLED if self.state is State.KILLED else Posture.OVER
         self.after_hook(process, process.on_terminated)
         self.close(process)
-        match self.stage:
-            case Finished():
-                self.tell(process, "on_process_finished", self.outputs)
-            case Excepted():
-                self.tell(process, "on_process_excepted", str(self.stage.error))
-            case Killed():
-                self.tell(process, "on_process_killed", self.stage.msg)
+        stage = self.stage
+        if isinstance(stage, Excepted):
+            self.tell(process, "on_process_excepted", str(stage.error))
+        elif isinstance(stage, Killed):
+            self.tell(process, "on_process_killed", stage.msg)
+        else:
+            self.tell(process, "on_process_finished", self.outputs)
         if self.action is not None:
             self.action.settle(happened=self.state is State.KILLED)
             self.action = None
@@ -245,7 +239,9 @@ class Life:
         self.nudge()
 
     def _hook_failed(self, process: Any, error: Exception) -> None:
-        _LOG.error("a hook or listener of %s %s failed after the commit", type(process).__name__, self.pid, exc_info=error)
+        _LOG.error(
+            "a hook or listener of %s %s failed after the commit", type(process).__name__, self.pid, exc_info=error
+        )
         self.hook_error = self.hook_error or error
 
     def close(self, process: Any) -> None:

@@ -349,7 +349,12 @@ class Process(Hooks):
             self._life.tell(self, "on_output_emitted", name, value, dynamic)
 
     def submit(
-        self, process_class: "type[Process]", inputs: Mapping[str, Any] | None = None, *, key: str | None = None, **named: Any
+        self,
+        process_class: "type[Process]",
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        key: str | None = None,
+        **named: Any,
     ) -> Child:
         """Start a child process.
 
@@ -379,7 +384,12 @@ class Process(Hooks):
         return cast("FrozenAttributes", found)
 
     def exposed_outputs(
-        self, outputs: Mapping[str, Any], process_class: "type[Process]", namespace: str | None = None, *, agglomerate: bool = True
+        self,
+        outputs: Mapping[str, Any],
+        process_class: "type[Process]",
+        namespace: str | None = None,
+        *,
+        agglomerate: bool = True,
     ) -> FrozenAttributes:
         """Get those of a child's outputs that were exposed from its class, to emit them."""
         found = self.spec().exposed_outputs(process_class, outputs, namespace, agglomerate=agglomerate)

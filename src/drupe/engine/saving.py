@@ -68,7 +68,8 @@ def inputs_of(life: Life) -> msgspec.Raw:
     """Get the encoded inputs, encoded once: they never change."""
     if life.inputs_raw is None:
         life.inputs_raw = msgspec.Raw(CODEC.encode(plain(life.inputs), path="inputs"))
-    return life.inputs_raw
+    raw: msgspec.Raw = life.inputs_raw
+    return raw
 
 
 def excepted(last: Snapshot, process: Any, stage: Excepted) -> Snapshot:

@@ -9,12 +9,12 @@ import weakref
 from contextvars import ContextVar, Token
 from typing import Any
 
-Level = tuple["weakref.ref[Any]", "Level | None"]
+Level = tuple[weakref.ref[Any], "Level | None"]
 
 _STACK: ContextVar[Level | None] = ContextVar("drupe.stack", default=None)
 
 
-def push(process: "weakref.ref[Any]") -> Token[Level | None]:
+def push(process: weakref.ref[Any]) -> Token[Level | None]:
     """Put a process on top; hand the token to `restore` when it takes no more steps here."""
     return _STACK.set((process, _STACK.get()))
 

@@ -6,7 +6,7 @@ each effect is a small task, one after the other, and whoever asked gets an acti
 """
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from drupe.core.command import Kill
 from drupe.core.control import DEAD, RULES, Answer, Effect, Posture, Verb
@@ -210,8 +210,7 @@ def _in_background(life: Life, coro: Any) -> None:
 def _ask_again(life: Life, process: Any, verb: Verb, reason: str | None, action: ControlAction) -> None:
     if action.done():
         return
-    answer = ask(life, process, verb, reason)
-    assert isinstance(answer, ControlAction)
+    answer = cast("ControlAction", ask(life, process, verb, reason))  # this process is durable
 
     def pass_on(answered: "asyncio.Future[bool]") -> None:
         if answered.cancelled() or action.done():

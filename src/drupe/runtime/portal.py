@@ -30,7 +30,7 @@ class _Portal(greenlet):
     task: "asyncio.Task[Any] | None" = None
     done: bool = False
     result: Any = None
-    error: BaseException | None = None
+    raised: BaseException | None = None
 
     def run(self, coro: Coroutine[Any, Any, Any]) -> None:
         while True:
@@ -39,12 +39,10 @@ class _Portal(greenlet):
             except GreenletExit:  # its thread ends, or the interpreter does
                 raise
             except BaseException as error:  # noqa: BLE001 (raised again by `enter`, on the task's side)
-                self.error = error
+                self.raised = error
             self.done = True
             del coro
-            parent = self.parent
-            assert parent is not None
-            coro = parent.switch(None)
+            coro = cast("greenlet", self.parent).switch(None)
 
 
 class _Idle(threading.local):
@@ -60,10 +58,8 @@ def _relay(portal: greenlet, coro: Coroutine[Any, Any, T] | Generator[Any, Any, 
     try:
         wanted = coro.send(None)
         while True:
-            parent = portal.parent
-            assert parent is not None
             try:
-                answer = parent.switch(wanted)
+                answer = cast("greenlet", portal.parent).switch(wanted)
             except GreenletExit:
                 coro.close()
                 raise
@@ -72,7 +68,7 @@ def _relay(portal: greenlet, coro: Coroutine[Any, Any, T] | Generator[Any, Any, 
             else:
                 wanted = coro.send(answer)
     except StopIteration as stop:
-        return cast(T, stop.value)
+        return cast("T", stop.value)
 
 
 @types.coroutine
@@ -81,7 +77,7 @@ def enter(coro: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
     task = asyncio.current_task()
     here = getcurrent()
     if type(here) is _Portal and here.task is task:
-        return (yield from coro)  # type: ignore[misc]  # a coroutine may be delegated to from a decorated generator
+        return cast("T", (yield from coro))
     portals = _idle.portals
     portal = portals.pop() if portals else _Portal()
     portal.task = task
@@ -98,12 +94,12 @@ def enter(coro: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
             else:
                 portal.parent = getcurrent()
                 wanted = portal.switch(answer)
-        if portal.error is not None:
-            raise portal.error
-        return cast(T, portal.result)
+        if portal.raised is not None:
+            raise portal.raised
+        return cast("T", portal.result)
     finally:
         if portal.done:
-            portal.done, portal.result, portal.error, portal.task, portal.gr_context = False, None, None, None, None
+            portal.done, portal.result, portal.raised, portal.task, portal.gr_context = False, None, None, None, None
             if len(portals) < _KEPT_AT_MOST:
                 portals.append(portal)
 
@@ -122,4 +118,4 @@ def wait(awaitable: Awaitable[T]) -> T:
     """
     if not is_open():
         raise LoopError("plain code can wait only inside a portal of the task that runs it")
-    return _relay(getcurrent(), cast(Generator[Any, Any, T], awaitable.__await__()))
+    return _relay(getcurrent(), awaitable.__await__())

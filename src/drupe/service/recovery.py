@@ -33,6 +33,7 @@ class StoredRecovery:
 
     def __init__(self, host: StoredHost, registry: Registry, is_dead: Callable[[str], bool]) -> None:
         self._host = host
+        host.recovery = self
         self._store = host.store
         self._registry = registry
         self._is_dead = is_dead

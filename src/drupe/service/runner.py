@@ -68,7 +68,6 @@ class Runner:
             registry or ClassRegistry(Process),
             presence.is_dead if presence is not None else lambda _: False,
         )
-        self._host.recovery = self._recovery
         self._lease = Lease(store, self.owner, lease, self._fenced)
         self._loop: asyncio.AbstractEventLoop | None = None
 

@@ -22,7 +22,6 @@ from drupe.interfaces.ambient import Clock, Ids, Probe
 from drupe.interfaces.host import Standing
 from drupe.interfaces.store import Store
 
-
 _STANDING: Final = ("paused", "played")
 """Events that leave the process in its stage."""
 
@@ -68,7 +67,8 @@ class StoredHost:
         self.live: dict[str, Any] = {}
         """Processes that are owned and at hand, by pid."""
         self.listeners: list[Any] = []
-        self.recovery: Recovery | None = None
+        self.recovery: Recovery
+        """Set by the recovery itself, which needs the host first."""
         self.stopping = False
         """Whether no new step is to be started."""
         self._ids = ids
@@ -98,7 +98,6 @@ class StoredHost:
             ChildMismatchError: its pid belongs to another class or other inputs.
             FencedError: its parent is not ours any more.
         """
-        assert self.recovery is not None
         twin = self.live.get(process.pid)
         if twin is None:
             birth, snapshot = self._birth(process)
@@ -111,7 +110,9 @@ class StoredHost:
                 self.take(process, Tenure(1, 1, snapshot))
                 return
             if process.parent is None:
-                raise DuplicateProcessError(f"there is a process {process.pid} already; resume it, or choose another pid")
+                raise DuplicateProcessError(
+                    f"there is a process {process.pid} already; resume it, or choose another pid"
+                )
             if await self.recovery.adopt(process):
                 return
         # It is run by another object, here or elsewhere; this one becomes what that one comes to.
@@ -165,7 +166,6 @@ class StoredHost:
         if sure or self._is_new(await self.store.record(child.pid)):
             self.take(child, tenure)
         elif child.pid not in self.live:
-            assert self.recovery is not None
             await self.recovery.adopt(child)
 
     def _snapshot(self, process: Any, stage: Any, standing: Standing, event: str, tenure: Tenure) -> Snapshot:
@@ -209,7 +209,7 @@ class StoredHost:
 
     def start(self, process: Any) -> None:
         """Run the process in a task of the running loop, if it is ours."""
-        if self.live.get(process.pid) is process and process.state not in TERMINAL:
+        if self._holds(process) and process.state not in TERMINAL:
             process._life.halted = process._life.halted or self.stopping
             drive.start(process._life, process)
 
@@ -220,7 +220,6 @@ class StoredHost:
             ExceptedError: it ended by an exception.
             KilledError: it was killed.
         """
-        assert self.recovery is not None
         found = await self.recovery.ended(pid, self.live.get(pid) or process)
         stage = found.stage
         if isinstance(stage, Excepted):
@@ -230,8 +229,11 @@ class StoredHost:
 
     def forget(self, process: Any) -> None:
         """Let go of a process that ended or was closed."""
-        if self.live.get(process.pid) is process:
+        if self._holds(process):
             del self.live[process.pid]
+
+    def _holds(self, process: Any) -> bool:
+        return self.live.get(process.pid) is process
 
     def _is_new(self, record: Record) -> bool:
         return record.owner == self.owner and record.epoch == 1 and record.seq == 1
