@@ -77,6 +77,7 @@ class Writer(Generic[Request]):
             BaseException: what the work's `begin` raised.
         """
         if self._thread is None:
+            self._turn_away()  # a thread that died left the mark of its end behind
             self._ready, self._ended = Waited(), Waited()
             self._thread = Thread(target=self._run, args=(self._ready, self._ended), name=self._name, daemon=True)
             self._thread.start()

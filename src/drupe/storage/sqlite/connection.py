@@ -39,9 +39,8 @@ def writing(path: Path, *, durability: Durability, busy_timeout: float) -> sqlit
             db.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
             schema.migrate(db, path)
             db.execute("PRAGMA foreign_keys = ON")
-            # An old store may be writable in all but name: a write that changes nothing tells.
-            db.execute("BEGIN IMMEDIATE")
-            db.execute("ROLLBACK")
+            # A transaction can begin on a file that is read-only: only a statement that writes tells.
+            db.execute("DELETE FROM owner WHERE FALSE")
         except BaseException:
             db.close()
             raise
@@ -56,8 +55,6 @@ def reading(path: Path, *, busy_timeout: float) -> sqlite3.Connection:
     """
     db = _connect(path, busy_timeout)
     db.execute("PRAGMA query_only = ON")
-    # A flipped bit in a text must not fail the rows beside it: the value is refused where it is looked at.
-    db.text_factory = _lenient
     return db
 
 
@@ -67,6 +64,8 @@ def _connect(path: Path, busy_timeout: float) -> sqlite3.Connection:
         path, timeout=busy_timeout, isolation_level=None, check_same_thread=False, cached_statements=_STATEMENTS
     )
     db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    # A flipped bit in a text must not fail the rows beside it: the value is refused where it is looked at.
+    db.text_factory = _lenient
     return db
 
 

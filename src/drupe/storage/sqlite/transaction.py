@@ -113,8 +113,10 @@ class Committer:
         """Get the answer to one request of a batch that failed.
 
         If nobody can say whether the batch was committed, asking again does: a write that finds itself done
-        succeeds and changes nothing.
+        succeeds and changes nothing. What was refused wrote nothing either way, and stays refused.
         """
+        if isinstance(lost, StoreError):
+            return lost
         transaction = self._transaction
         transaction.again, transaction.lost = again, lost
         try:
