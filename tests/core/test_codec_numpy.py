@@ -124,6 +124,7 @@ def test_what_numpy_could_not_give_back_is_refused(value, said):
         ["|O", [1], {"$bytes": "AAAAAAAAAAA="}],
         ["<f8,<f8", [1], {"$bytes": ""}],
         ["<f8", [2], {"$bytes": "AAAAAAAAAAA="}],
+        ["<f8", [], {"$bytes": "AAAAAAAAAAAAAAAAAAAAAA=="}],
         ["<f8", [-1, -1], {"$bytes": "AAAAAAAAAAA="}],
         ["<f8", [2**70, 0], {"$bytes": ""}],
         ["<f8", [0] * 100, {"$bytes": ""}],
