@@ -8,12 +8,11 @@ The exit code is 0 when every promise was kept, 1 when one was not, 2 when there
 
 import argparse
 import json
-import os
 import secrets
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -69,8 +68,8 @@ def _compute(options: argparse.Namespace, console: Console) -> Result:
     moments = plan(options.seed, kills=options.kills, steps=steps)
     when = ", ".join(f"{moment:.1f}" for moment in moments)
     console.print(
-        f"[bold]Equation of state of {len(options.metals)} metals[/], {options.points} volumes each: {steps} steps, in a "
-        f"worker that is killed {len(moments)} times\n[dim]seed {options.seed}: SIGKILL after {when} steps[/]\n"
+        f"[bold]Equation of state of {len(options.metals)} metals[/], {options.points} volumes each: {steps} steps\n"
+        f"[dim]seed {options.seed}: SIGKILL after {when} steps[/]\n"
     )
 
     def tell(shift: Shift) -> None:
@@ -83,7 +82,7 @@ def _compute(options: argparse.Namespace, console: Console) -> Result:
     (place.folder / "inputs.json").write_text(json.dumps(inputs))
     start = ("run", f"{WORKFLOW}:AllMetals", "--inputs", "inputs.json", "--json")
     pid, done = run(place, start, moments, tell)
-    outputs, lives = ledger.read(place, pid)
+    outputs, lives = ledger.read(place.store, pid)
     return Result(outputs=outputs, lives=lives, starts=step_log.read(place.diary), shifts=done)
 
 
@@ -133,25 +132,30 @@ def _workplace(folder: Path) -> Workplace:
     if work.exists():
         shutil.rmtree(work)
     work.mkdir(parents=True)
-    environment = {**os.environ, "DRUPE_STORE": str(work / "store.db"), "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
-    return Workplace(folder=work, diary=work / "steps.jsonl", environment=environment)
+    return Workplace(folder=work)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--seed", type=int, default=secrets.randbelow(10_000), help="which random moments (default: any)"
-    )
-    parser.add_argument("--kills", type=int, default=3, help="how often the worker is killed (default: %(default)s)")
-    parser.add_argument("--metals", nargs="+", default=list(crystal.METALS), choices=crystal.METALS, metavar="METAL")
-    parser.add_argument(
-        "--points", type=int, default=7, help="volumes for each metal, at least 4 (default: %(default)s)"
-    )
-    parser.add_argument("--repeat", type=int, default=7, help="cubes of four atoms per edge (default: %(default)s)")
-    parser.add_argument(
-        "--folder", type=Path, default=Path("build/demo"), help="where results go (default: %(default)s)"
-    )
-    return parser.parse_args(arguments)
+    add, default = parser.add_argument, "(default: %(default)s)"
+    add("--seed", type=_at_least(0), default=secrets.randbelow(10_000), help="which random moments (default: any)")
+    add("--kills", type=_at_least(0), default=3, help=f"how often the worker is killed {default}")
+    add("--metals", nargs="+", default=list(crystal.METALS), choices=crystal.METALS, metavar="METAL")
+    add("--points", type=_at_least(5), default=7, help=f"volumes for each metal {default}")
+    add("--repeat", type=_at_least(1), default=7, help=f"cubes of four atoms along an edge {default}")
+    add("--folder", type=Path, default=Path("build/demo"), help=f"where results go {default}")
+    options = parser.parse_args(arguments)
+    options.metals = list(dict.fromkeys(options.metals))
+    return options
+
+
+def _at_least(lowest: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if int(text) < lowest:
+            raise argparse.ArgumentTypeError(f"{text} is less than {lowest}")
+        return int(text)
+
+    return number
 
 
 if __name__ == "__main__":

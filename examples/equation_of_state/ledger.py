@@ -1,41 +1,44 @@
-"""What the store knows in the end, read the way anybody reads it: by the commands, as JSON."""
+"""What the store knows in the end: the outputs, and the history of every process."""
 
-import json
-import subprocess
-import sys
+import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from shifts import DemoError, Workplace
+from shifts import DemoError
 from tally import Event, Life
+from workflow import AllMetals
+
+from drupe.core.record import Query, Record
+from drupe.service import profile
+from drupe.service.runner import Runner
+from drupe.service.wiring import open_runner
 
 
-def read(place: Workplace, pid: str) -> tuple[Mapping[str, Mapping[str, Any]], list[Life]]:
-    """Get the outputs of the process, and the life of every process in the store.
+def read(store: Path, pid: str) -> tuple[Mapping[str, Mapping[str, Any]], list[Life]]:
+    """Get the outputs of a process, metal by metal, and the life of every process in the store.
 
     Raises:
-        DemoError: the process did not finish, or a command failed.
+        DemoError: the process did not finish.
     """
-    process = _ask(place, "show", pid)
-    if process["state"] != "finished":
-        raise DemoError(f"process {pid} is {process['state']}, not finished; what the workers said is in {place.log}")
-    return process["outputs"], [_life(place, record) for record in _ask(place, "ps", "--all", "--limit", "1000")]
+    return asyncio.run(_read(store, pid))
 
 
-def _life(place: Workplace, record: Mapping[str, Any]) -> Life:
+async def _read(store: Path, pid: str) -> tuple[Mapping[str, Mapping[str, Any]], list[Life]]:
+    async with open_runner(profile.load(flags={"store": str(store)})) as runner:
+        process = await runner.load(pid)
+        assert isinstance(process, AllMetals)
+        if not process.is_successful():
+            raise DemoError(f"process {pid} is {process.state}: {process.status or process.exception()}")
+        page = await runner.store.list(Query(limit=1000))
+        return process.outputs, [await _life(runner, record) for record in page.records]
+
+
+async def _life(runner: Runner, record: Record) -> Life:
     return Life(
-        pid=record["pid"],
-        kind=record["kind"].rpartition(":")[2],
-        state=record["state"],
-        parent=record["parent"],
-        events=tuple(Event(at=event["at"], state=event["state"]) for event in _ask(place, "history", record["pid"])),
+        pid=record.pid,
+        kind=record.kind.rpartition(":")[2],
+        state=record.state,
+        parent=record.parent,
+        events=tuple(Event(at=event.at, state=event.state) for event in await runner.store.history(record.pid)),
     )
-
-
-def _ask(place: Workplace, *arguments: str) -> Any:
-    """Get the answer of a drupe command."""
-    command = [sys.executable, "-m", "drupe", *arguments, "--json"]
-    answer = subprocess.run(command, cwd=place.folder, env=dict(place.environment), capture_output=True, check=False)
-    if answer.returncode != 0:
-        raise DemoError(f"drupe {' '.join(arguments)}: {answer.stderr.decode().strip()}")
-    return json.loads(answer.stdout)

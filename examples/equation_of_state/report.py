@@ -74,14 +74,16 @@ def tallies(starts: Sequence[Start], lives: Sequence[Life]) -> dict[str, Tally]:
 
 def show(console: Console, table_rows: Sequence[Row], overall: Tally, total: Tally) -> None:
     """Print the table."""
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim", show_footer=True)
-    table.add_column("metal", "total")
-    table.add_column("lattice constant\nÅ", justify="right")
-    table.add_column("bulk modulus\nGPa", justify="right")
-    table.add_column("off from ASE\nrelative", justify="right")
+    table = Table(
+        box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", footer_style="bold", show_footer=True
+    )
+    table.add_column("\nmetal", "total", no_wrap=True)
+    table.add_column("lattice con-\nstant, Å", justify="right")
+    table.add_column("bulk mod-\nulus, GPa", justify="right")
+    table.add_column("relative\nto ASE", justify="right")
     table.add_column("steps\nrun", str(total.run), justify="right")
-    table.add_column("of these\nrepeated", str(total.repeated), justify="right")
-    table.add_column("committed and\nrun again", str(total.run_again), justify="right")
+    table.add_column("steps\nrepeated", str(total.repeated), justify="right")
+    table.add_column("run again\nonce committed", str(total.run_again), justify="right")
     for row in table_rows:
         table.add_row(
             f"[bold {palette.METAL[row.metal]}]{row.metal}[/]",

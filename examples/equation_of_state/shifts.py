@@ -4,10 +4,11 @@ A moment is counted in steps: 17.4 is 40 % of a step's usual time after the begi
 moments fall inside the run however fast the machine is, and one seed gives one plan.
 """
 
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -40,12 +41,20 @@ class Shift:
 
 @dataclass(frozen=True, kw_only=True)
 class Workplace:
-    """Where the workers work, and what they are started with."""
+    """A folder in which workers work, and what they leave there."""
 
     folder: Path
-    """Their current folder; what they print is in ``worker.log`` there."""
-    diary: Path
-    environment: Mapping[str, str]
+    command: tuple[str, ...] = (sys.executable, "-m", "drupe")
+
+    @property
+    def store(self) -> Path:
+        """The store."""
+        return self.folder / "store.db"
+
+    @property
+    def diary(self) -> Path:
+        """The diary of steps."""
+        return self.folder / "steps.jsonl"
 
     @property
     def log(self) -> Path:
@@ -54,11 +63,12 @@ class Workplace:
 
     def drupe(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a drupe command whose output goes to the log."""
+        environment = {"DRUPE_STORE": str(self.store), step_log.VARIABLE: str(self.diary), "NO_COLOR": "1"}
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "drupe", *arguments],
+                [*self.command, *arguments],
                 cwd=self.folder,
-                env={**self.environment, step_log.VARIABLE: str(self.diary)},
+                env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -98,11 +108,11 @@ def run(
         steps = len({start.key for start in step_log.read(place.diary)})
         shift = Shift(worker=worker.pid, begun=begun, ended=time.time(), killed=killed, steps=steps)
         shifts.append(shift)
-        pid = pid or _pid(place)
         if not killed and (moment is not None or worker.returncode != 0):
             raise DemoError(
                 f"the worker ended by itself with exit code {worker.returncode}; what it said is in {place.log}"
             )
+        pid = pid or _pid(place)
         tell(shift)
         arguments = ("resume", pid)
     return pid, shifts

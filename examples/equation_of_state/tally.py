@@ -2,7 +2,8 @@
 
 The one rule behind the count: a step that ends a stay in the state *running* is committed by the event
 that follows in the history. So the n-th step of a process is committed by the n-th event that leaves
-*running*, and a step that begins after that event's time was run although it had been committed.
+*running*, and a step that begins after that event's time was run although it had been committed. (A work
+chain has one such event more: reaching the end of its outline, where there is no step.)
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +36,7 @@ class Life:
 
     @property
     def commits(self) -> list[float]:
-        """When its steps were committed (seconds since 1970, UTC), in order."""
+        """When the steps were committed that it has taken so far (seconds since 1970, UTC), in order."""
         return [event.at for before, event in pairwise(self.events) if before.state == "running"]
 
 
@@ -78,7 +79,7 @@ def count(starts: Sequence[Start], lives: Sequence[Life]) -> Tally:
     return Tally(
         run=len(starts),
         repeated=len(starts) - len({start.key for start in starts}),
-        committed=sum(len(life.commits) for life in lives),
+        committed=len(commits),
         run_again=sum(1 for start in starts if start.at > commits.get(start.key, float("inf"))),
     )
 

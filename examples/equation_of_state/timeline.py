@@ -91,8 +91,9 @@ def _workers(axes: Axes, shifts: Sequence[Shift], attempts: Sequence[Attempt], z
         ready = min(own, default=ended)
         axes.add_patch(Rectangle((begun, TOP), ready - begun, BAND, facecolor=palette.HAIR, linewidth=0))
         axes.add_patch(Rectangle((ready, TOP), ended - ready, BAND, facecolor=palette.INK, linewidth=0))
-        name = axes.text((ready + ended) / 2, TOP + BAND / 2, str(shift.worker), color=palette.PAPER, fontsize=7.5)
-        name.set(ha="center", va="center", clip_on=True)
+        if ended - ready > 0.05 * (shifts[-1].ended - zero):
+            name = axes.text((ready + ended) / 2, TOP + BAND / 2, str(shift.worker), color=palette.PAPER, fontsize=7.5)
+            name.set(ha="center", va="center")
         if number:
             idle = (shifts[number - 1].ended - zero, TOP + BAND)
             axes.add_patch(

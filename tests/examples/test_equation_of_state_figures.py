@@ -208,8 +208,10 @@ def test_a_committed_step_that_ran_again_breaks_the_second_promise() -> None:
     assert kept([row()], tally.count([*STARTS, late], LIVES)) == [True, False, True]
 
 
-def test_a_commit_that_nobody_worked_for_breaks_the_second_promise() -> None:
-    assert kept([row()], tally.count(STARTS[:-1], LIVES)) == [True, False, True]
+def test_a_step_whose_outcome_is_not_in_the_store_breaks_the_second_promise() -> None:
+    lost = Start(at=108.7, worker=2, pid="all", kind="AllMetals", step="forgotten")
+
+    assert kept([row()], tally.count([*STARTS, lost], LIVES)) == [True, False, True]
 
 
 def test_a_process_too_many_breaks_the_third_promise() -> None:

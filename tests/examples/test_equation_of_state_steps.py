@@ -1,12 +1,10 @@
 """The diary of steps, what it is counted against, and the workers that are killed in shifts."""
 
 import json
-import subprocess
 import sys
 import textwrap
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -109,10 +107,19 @@ def test_a_step_that_never_committed_counts_as_run_only() -> None:
 
 
 def test_steps_of_a_chain_are_matched_with_their_commits_in_order() -> None:
-    chain = life("p", (0, "created"), (1, "running"), (2, "running"), (3, "waiting"), (8, "running"), (9, "finished"))
+    chain = life(
+        "p",
+        (0, "created"),
+        (1, "running"),
+        (2, "running"),
+        (3, "waiting"),
+        (8, "running"),
+        (9, "running"),
+        (10, "finished"),
+    )
     starts = [start(1.1, step="look"), start(2.1, step="scan"), start(8.1, step="fit"), start(8.5, step="fit")]
 
-    assert chain.commits == [2, 3, 9]
+    assert chain.commits == [2, 3, 9, 10]  # the last is the end of the outline, where there is no step
     assert [attempt.committed for attempt in tally.attempts(starts, [chain])] == [2, 3, None, 9]
     assert tally.count(starts, [chain]) == Tally(run=4, repeated=1, committed=3, run_again=0)
 
@@ -175,19 +182,9 @@ WORKER = textwrap.dedent(
 )
 
 
-class StandIn(Workplace):
+def stand_in(folder: Path, *, script: str = WORKER, fails: str = "never") -> Workplace:
     """A workplace where a small script works instead of drupe."""
-
-    fails = "never"
-
-    def drupe(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        with self.log.open("ab") as log:
-            command = [sys.executable, "-c", WORKER, str(self.diary), self.fails, *arguments]
-            return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT)
-
-
-def stand_in(folder: Path, kind: Any = StandIn) -> Workplace:
-    return kind(folder=folder, diary=folder / "steps.jsonl", environment={})
+    return Workplace(folder=folder, command=(sys.executable, "-c", script, str(folder / "steps.jsonl"), fails))
 
 
 @pytest.mark.slow
@@ -213,21 +210,13 @@ def test_a_worker_that_ends_before_its_moment_is_an_error(tmp_path: Path) -> Non
 
 
 def test_a_worker_that_fails_is_an_error_that_names_its_log(tmp_path: Path) -> None:
-    class Failing(StandIn):
-        fails = "at once"
-
     with pytest.raises(DemoError, match=r"exit code 3; what it said is in .*worker\.log"):
-        shifts.run(stand_in(tmp_path, Failing), ["run", "file"], [], lambda _: None)
+        shifts.run(stand_in(tmp_path, fails="at once"), ["run", "file"], [], lambda _: None)
 
 
 def test_a_worker_that_names_no_process_is_an_error(tmp_path: Path) -> None:
-    class Silent(StandIn):
-        def drupe(self, *arguments: str) -> "subprocess.Popen[bytes]":
-            self.log.touch()
-            return subprocess.Popen([sys.executable, "-c", ""], cwd=self.folder)
-
     with pytest.raises(DemoError, match="before it named its process"):
-        shifts.run(stand_in(tmp_path, Silent), ["run", "file"], [], lambda _: None)
+        shifts.run(stand_in(tmp_path, script=""), ["run", "file"], [], lambda _: None)
 
 
 def test_the_pid_is_what_stands_alone_on_the_first_line(tmp_path: Path) -> None:
