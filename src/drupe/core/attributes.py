@@ -110,4 +110,6 @@ def thaw(values: Mapping[str, Any]) -> Attributes:
 
 def freeze(values: Mapping[str, Any]) -> FrozenAttributes:
     """The same items in a mapping that nobody changes, namespaces within included."""
-    return FrozenAttributes((name, freeze(value) if type(value) is Attributes else value) for name, value in values.items())
+    return FrozenAttributes(
+        (name, freeze(value) if type(value) is Attributes else value) for name, value in values.items()
+    )

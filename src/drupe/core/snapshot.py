@@ -14,8 +14,13 @@ from drupe.core.codec import CODEC
 from drupe.core.lifecycle import State
 from drupe.errors import CodecError, SnapshotError
 
+NO_INPUTS: Final = msgspec.Raw()
+"""Says that the inputs are kept elsewhere; left out of the bytes only if it is this very object."""
+
 FORMAT: Final = 1
 """Version of this layout. A newer one is refused; an older one is brought up here."""
+NO_INPUTS: Final = msgspec.Raw()
+"""What stands for inputs that are kept elsewhere. This very object: another empty one would be written, and tear the rest."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -41,7 +46,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where in its outline a work chain goes on."""
     outline: str = ""
     """Digest of the outline that the cursor points into."""
-    inputs: msgspec.Raw = msgspec.Raw()
+    inputs: msgspec.Raw = NO_INPUTS
     data: msgspec.Raw
     """Encoded mapping: ``stage``, ``outputs``, ``fields``, ``ctx``."""
 

@@ -142,6 +142,12 @@ class ProcessSpec:
 
     # --- asking ---------------------------------------------------------------------------------------------
 
+    @property
+    def wants_outputs(self) -> bool:
+        """Whether there is anything that emitting nothing could be wrong by."""
+        outputs = self._ports["outputs"]
+        return len(cast("PortNamespace", outputs)) > 0 or outputs.validator is not None
+
     def has_input(self, name: str) -> bool:
         """Whether an input or a namespace of this name is declared at the top."""
         return name in self.inputs
@@ -183,7 +189,9 @@ class ProcessSpec:
         Raises:
             OutputError: they do not fit; the text has all that is wrong, one a line.
         """
-        refuse(self.outputs.check(values), OutputError)
+        issues = self.outputs.check(values)
+        if issues:
+            refuse(issues, OutputError)
 
     def validate_output(self, name: str, value: Any) -> bool:
         """Pass if the value is right for the output of this dotted name, and say whether it is a dynamic one.

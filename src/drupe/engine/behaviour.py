@@ -294,8 +294,11 @@ def method_of(process: Any, name: str) -> Any:
     )
 
 
+_FAILED = (Excepted, Killed)
+
+
 def error_of(stage: Behaviour) -> BaseException | None:
     """Get what is raised at whoever waits for a process that ended in ``stage``; None if it finished."""
-    if isinstance(stage, Excepted | Killed):
+    if isinstance(stage, _FAILED):
         return stage.raised()
     return None

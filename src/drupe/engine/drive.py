@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 
 from drupe.core.attributes import FrozenAttributes
 from drupe.core.command import Continue, Kill, Stop, Wait
-from drupe.core.control import Posture
+from drupe.core.control import DEAD, Posture
 from drupe.core.lifecycle import NEXT, TERMINAL, Trigger
 from drupe.engine import stack, verbs
 from drupe.engine.behaviour import Behaviour
@@ -22,6 +22,7 @@ from drupe.errors import ClosedError, StoreError
 from drupe.runtime import portal
 from drupe.runtime.bridge import current_loop
 
+_FREE, _BUSY, _START = Posture.FREE, Posture.BUSY, Trigger.START  # a member is looked up slowly, a global is not
 _COMMANDS: Final = {Wait: Trigger.WAIT, Stop: Trigger.FINISH, Kill: Trigger.KILL}
 
 
@@ -46,7 +47,7 @@ async def run(life: Life, process: Any, *, steps: int | None = None) -> None:  #
         if not life.born:
             await life.be_born(process)
         if life.state not in TERMINAL:
-            await portal.enter(_drive(life, process, task, steps))
+            await portal.enter(_drive(life, process, task, steps), task)
     except StoreError as error:
         life.abandon(error)
         raise
@@ -65,7 +66,7 @@ async def _drive(  # noqa: C901, PLR0912, PLR0915 (flat on purpose: a call more 
     host, behaviours = life.host, process.behaviours
     commit = host.commit
     while True:
-        if life.posture is not Posture.FREE:
+        if life.posture is not _FREE:
             if life.state in TERMINAL:
                 return
             await life.nudged()
@@ -78,11 +79,11 @@ async def _drive(  # noqa: C901, PLR0912, PLR0915 (flat on purpose: a call more 
         try:
             if stage.idle:
                 outcome = await stage.run(process)
-                if outcome is None or life.stage is not stage or life.posture is not Posture.FREE or life.halted:
+                if outcome is None or life.stage is not stage or life.posture is not _FREE or life.halted:
                     continue
-                life.posture = Posture.BUSY
+                life.posture = _BUSY
             else:
-                life.posture = Posture.BUSY
+                life.posture = _BUSY
                 life.ordinal = 0
                 outcome = stage.run(process)
                 kind = type(outcome)
@@ -102,7 +103,7 @@ async def _drive(  # noqa: C901, PLR0912, PLR0915 (flat on purpose: a call more 
         except BaseException:
             life.stop_short()
             raise
-        if life.posture is not Posture.BUSY or life.failing is not None:
+        if life.posture is not _BUSY or life.failing is not None:
             trigger, outcome = _overtake(life, trigger, outcome)
         was = life.state
         try:
@@ -119,15 +120,17 @@ async def _drive(  # noqa: C901, PLR0912, PLR0915 (flat on purpose: a call more 
             raise
         else:
             life.after(process, new, was)
-        if life.posture is not Posture.BUSY or life.failing is not None:
-            await verbs.settle(life, process)
+        if life.posture is _BUSY and life.failing is None:
+            life.posture = _FREE
+        elif life.posture in DEAD:
+            return
         else:
-            life.posture = Posture.FREE
+            await verbs.settle(life, process)
         if steps is not None:
             steps -= 1
             if not steps:
                 return
-        if turn.over() and life.state not in TERMINAL:
+        if trigger is not _START and turn.over():
             await asyncio.sleep(0)
 
 

@@ -8,6 +8,7 @@
 """
 
 import asyncio
+import functools
 import logging
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,9 @@ Loop = asyncio.AbstractEventLoop
 _LOG: Final = logging.getLogger("drupe.engine")
 _USERS_FAULT: Final = (ChildMismatchError, TooLargeError)
 """What a store refuses because of what the process asked for: it ends the process, unlike a store that fails."""
+
+
+_FINISHED: Final = State.FINISHED
 
 
 class Halted(BaseException):
@@ -91,12 +95,18 @@ class Life:
     tenure: Any = None
     """What the host keeps about it."""
 
-    def __init__(self, host: Host, pid: str, parent: str | None, loop: Loop | None) -> None:
+    def __init__(self, host: Host, pid: str | None, parent: str | None, loop: Loop | None) -> None:
         self.host = host
-        self.pid = pid
+        if pid is not None:
+            self.pid = pid
         self.parent = parent
         if loop is not None:
             self.loop = loop
+
+    @functools.cached_property
+    def pid(self) -> str:
+        """The process id; a process that is not stored gets one only when it is asked for."""
+        return self.host.new_pid(None, None)
 
     # --- birth -------------------------------------------------------------------------------------------
 
@@ -146,7 +156,7 @@ class Life:
     def before(self, process: Any, new: Behaviour) -> None:
         process.on_exiting()
         process.on_entering(new.state)
-        if new.state is State.FINISHED:
+        if new.state is _FINISHED:
             self._check_outputs(process, new)
         new.before(process)
 
@@ -170,9 +180,10 @@ class Life:
 
     def _check_outputs(self, process: Any, new: Behaviour) -> None:
         """Finishing well with outputs that do not fit the spec is finishing badly, and the status says why."""
-        if isinstance(new, Finished) and new.successful:
+        spec = process.spec()
+        if isinstance(new, Finished) and new.successful and (self.outputs or spec.wants_outputs):
             try:
-                process.spec().validate_outputs(self.outputs)
+                spec.validate_outputs(self.outputs)
             except OutputError as error:
                 new.successful = False
                 self.standing = self.standing._replace(status=str(error))
@@ -310,6 +321,6 @@ class Life:
         error = error_of(self.stage) or self.hook_error
         if error is not None:
             raise error
-        if self.state is not State.FINISHED:
+        if self.state is not _FINISHED:
             raise NotFinishedError(f"process {self.pid} is {self.state} and has no result yet")
         return freeze(self.outputs)

@@ -7,7 +7,7 @@ process is in its `Life`; an instance's own attributes are the user's, declared 
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from typing import Any, ClassVar, TypeVar, cast
 
 from drupe.core.attributes import Attributes, FrozenAttributes, freeze
@@ -71,7 +71,7 @@ class Process(Hooks):
             saving.restore(self, self._life, origin.snapshot)
             return
         given = spec.prepare_inputs({} if inputs is None else inputs)
-        if pid is None:
+        if pid is None and host.durable:
             pid = host.new_pid(parent, None if origin is None else origin.key)
         life = self._life = Life(host, pid, None if parent is None else parent.pid, loop)
         life.inputs = given
@@ -259,9 +259,9 @@ class Process(Hooks):
         """Take one step. Does nothing once the process has ended; waits while it is paused."""
         await drive.run(self._life, self, steps=1)
 
-    async def step_until_terminated(self) -> None:
-        """Take steps until the end, in this task: cancelling it stops the stepping and writes nothing."""
-        await drive.run(self._life, self)
+    def step_until_terminated(self) -> Coroutine[Any, Any, None]:
+        """Take steps until the end, in the task that awaits this: cancelling it stops the stepping and writes nothing."""
+        return drive.run(self._life, self)
 
     async def wait(self) -> FrozenAttributes:
         """Wait for the outputs, running the process if nobody does; cancelling the wait leaves the process as it is."""

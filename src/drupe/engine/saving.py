@@ -13,7 +13,7 @@ from drupe.core.attributes import AttributeMap, Attributes, FrozenAttributes
 from drupe.core.codec import CODEC
 from drupe.core.control import Posture
 from drupe.core.lifecycle import TERMINAL, State
-from drupe.core.snapshot import Snapshot
+from drupe.core.snapshot import NO_INPUTS, Snapshot
 from drupe.core.upcast import migrate, upcasts_of
 from drupe.engine.behaviour import Excepted
 from drupe.engine.child import Child
@@ -59,7 +59,7 @@ def snapshot_of(
         before=standing.before,
         cursor=life.cursor,
         outline=process.outline_digest,
-        inputs=inputs_of(life) if with_inputs else msgspec.Raw(),
+        inputs=inputs_of(life) if with_inputs else NO_INPUTS,
         data=msgspec.Raw(CODEC.encode(data)),
     )
 

@@ -89,6 +89,8 @@ class OutlineRunning(Running):
         answer = function(process)
         if answer is None and not life.awaited:
             life.cursor = cursor
+            if program.steps[cursor] is None and program.tests[cursor] is None:
+                return Stop(program.results[cursor])  # the last step ends the chain, in one transition
             return self
         return self._conclude(process, answer, cursor)
 

@@ -10,7 +10,7 @@ import atexit
 import contextlib
 import os
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Generator, Iterator
 from typing import Any, Final, TypeVar
 
 from drupe.errors import LoopError
@@ -24,10 +24,19 @@ Loop = asyncio.AbstractEventLoop
 class _Spare:
     """A loop that is kept for the next `run` of its thread, and closed with it."""
 
-    __slots__ = ("loop",)
+    __slots__ = ("loop", "tasks")
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self.loop.set_task_factory(self._make_task)
+        self.tasks = 0
+        """How many tasks were made: counting is cheaper than looking for those that were left behind."""
+
+    def _make_task(
+        self, loop: Loop, coro: Coroutine[Any, Any, T] | Generator[Any, None, T], **options: Any
+    ) -> "asyncio.Task[T]":
+        self.tasks += 1
+        return asyncio.Task(coro, loop=loop, **options)
 
     def __del__(self) -> None:
         if not self.loop.is_closed():
@@ -105,10 +114,12 @@ def _complete(coro: Coroutine[Any, Any, T], loop: Loop | None) -> T:
     if loop is not None:
         return _finish(coro, loop)
     spare = _spares.idle.pop() if _spares.idle else _Spare()
+    spare.tasks = 0
     try:
         return _finish(coro, spare.loop)
     finally:
-        _cancel_leftovers(spare.loop)
+        if spare.tasks > 1:
+            _cancel_leftovers(spare.loop)
         _spares.idle.append(spare)
 
 

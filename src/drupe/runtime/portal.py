@@ -72,9 +72,14 @@ def _relay(portal: greenlet, coro: Coroutine[Any, Any, T] | Generator[Any, Any, 
 
 
 @types.coroutine
-def enter(coro: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
-    """Await ``coro`` so that plain code inside it can `wait`. Inside a portal of the same task this is a plain await."""
-    task = asyncio.current_task()
+def enter(coro: Coroutine[Any, Any, T], task: "asyncio.Task[Any] | None" = None) -> Generator[Any, Any, T]:
+    """Await ``coro`` so that plain code inside it can `wait`. Inside a portal of the same task this is a plain await.
+
+    Args:
+        coro: what to run.
+        task: the current task, where the caller knows it.
+    """
+    task = task or asyncio.current_task()
     here = getcurrent()
     if type(here) is _Portal and here.task is task:
         return cast("T", (yield from coro))

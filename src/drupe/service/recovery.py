@@ -9,7 +9,7 @@ import msgspec
 
 from drupe.core.lifecycle import TERMINAL
 from drupe.core.record import Change, Fence, Query, Record
-from drupe.core.snapshot import Snapshot
+from drupe.core.snapshot import NO_INPUTS, Snapshot
 from drupe.engine import saving
 from drupe.engine.child import Origin
 from drupe.errors import InvalidStateError, OwnedError, UpcastError
@@ -90,23 +90,28 @@ class StoredRecovery:
         return found
 
     async def resume_below(self, pid: str) -> list[Any]:
-        """Resume every living descendant that nobody runs, and start it."""
+        """Resume every living descendant that nobody runs, and start it; the oldest first."""
         found = []
+        for record in await self._children(pid):
+            if record.state not in TERMINAL and record.pid not in self._host.live:
+                try:
+                    process = await self.resume(record.pid)
+                except OwnedError as error:
+                    _LOG.info("%s", error)
+                    continue
+                self._host.start(process)
+                found.append(process)
+            found.extend(await self.resume_below(record.pid))
+        return found
+
+    async def _children(self, pid: str) -> list[Record]:
+        found: list[Record] = []
         query = Query(parent=pid, limit=500)
         while True:
             page = await self._store.list(query)
-            for record in page.records:
-                if record.state not in TERMINAL and record.pid not in self._host.live:
-                    try:
-                        process = await self.resume(record.pid)
-                    except OwnedError as error:
-                        _LOG.info("%s", error)
-                        continue
-                    self._host.start(process)
-                    found.append(process)
-                found.extend(await self.resume_below(record.pid))
+            found.extend(page.records)
             if page.next is None:
-                return found
+                return found[::-1]
             query = msgspec.structs.replace(query, after=page.next)
 
     # --- what the host asks --------------------------------------------------------------------------------
@@ -181,7 +186,7 @@ class StoredRecovery:
 
 
 def _bare(snapshot: Snapshot) -> Snapshot:
-    return msgspec.structs.replace(snapshot, inputs=msgspec.Raw())
+    return msgspec.structs.replace(snapshot, inputs=NO_INPUTS)
 
 
 async def _end_of(process: Any) -> None:
