@@ -7,6 +7,7 @@ from threading import Barrier
 
 import pytest
 
+from drupe.core.lifecycle import State
 from drupe.core.record import Fence
 from drupe.errors import (
     DuplicateProcessError,
@@ -201,8 +202,9 @@ class StoreOwnershipContract(StoreCase):
             row = await store.claim("p1", owner=ME)
             assert row.attempts == attempts
             await store.release(Fence("p1", row.epoch))
-        row = await walk(store, await store.claim("p1", owner=ME), 1)
-        assert (await store.record("p1")).attempts == 0
+        for state in (State.RUNNING, State.RUNNING, State.WAITING):  # with and without another state
+            row = await walk(store, await store.claim("p1", owner=ME), 1, state=state)
+            assert (await store.record("p1")).attempts == 0
         assert (await store.claim("p1", owner=ME)).attempts == 1
 
     # --- many at once ------------------------------------------------------------------------------------

@@ -121,6 +121,12 @@ class StoreReadingContract(StoreCase):
         second = await store.list(Query(limit=3, after=first.next))
         assert [row.pid for row in (*first.records, *second.records)] == ["p5", "p4", "p3", "p2", "p1", "p0"]
 
+    async def test_since_is_at_or_after_and_before_is_before(self, store: Store) -> None:
+        await store.create([birth(f"p{n}", created=float(n)) for n in range(5)])
+        for since, before, pids in ((2.0, None, "p4 p3 p2"), (None, 2.0, "p1 p0"), (1.0, 3.0, "p2 p1"), (2.0, 2.0, "")):
+            page = await store.list(Query(since=since, before=before))
+            assert [row.pid for row in page.records] == pids.split()
+
     async def test_a_root_has_no_parent(self, store: Store) -> None:
         await store.create([birth("p1"), birth("p2", parent="p1")])
         assert [row.pid for row in (await store.list(Query(roots=True))).records] == ["p1"]

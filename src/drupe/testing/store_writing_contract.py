@@ -131,6 +131,22 @@ class StoreWritingContract(StoreCase):
         with pytest.raises(FencedError):
             await store.save(step(row))
 
+    @pytest.mark.parametrize("state", [State.RUNNING, State.WAITING, State.FINISHED])
+    async def test_what_was_released_cannot_be_saved(self, store: Store, state: State) -> None:
+        row = await walk(store, await born(store), 1)
+        await store.release(Fence("p1", row.epoch))
+        with pytest.raises(FencedError):
+            await store.save(step(row, state=state))
+        assert (await store.record("p1")).seq == row.seq
+
+    async def test_a_change_from_before_the_last_one_is_stale(self, store: Store) -> None:
+        row = await born(store)
+        first = step(row)
+        await store.save(first)
+        await store.save(step(after(row, first)))
+        with pytest.raises(FencedError):
+            await store.save(first)
+
     @pytest.mark.parametrize("state", [State.RUNNING, State.FINISHED])
     async def test_the_same_change_saved_again_does_nothing(self, store: Store, state: State) -> None:
         row = await walk(store, await born(store), 1)
@@ -224,7 +240,10 @@ class StoreWritingContract(StoreCase):
         store = place(retention=retention)
         await store.open()
         await store.join(ME, lease=LEASE)
-        row = await walk(store, await born(store), 11)
+        row = await born(store)
+        for number in range(2, 13):
+            row = await walk(store, row, 1)
+            assert await store.checkpoints("p1") == list(range(1, number + 1))[-len(living) :]
         assert await store.checkpoints("p1") == living
         await walk(store, row, 1, state=State.KILLED)
         assert await store.checkpoints("p1") == at_the_end
