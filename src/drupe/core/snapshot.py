@@ -14,9 +14,6 @@ from drupe.core.codec import CODEC
 from drupe.core.lifecycle import State
 from drupe.errors import CodecError, SnapshotError
 
-NO_INPUTS: Final = msgspec.Raw()
-"""Says that the inputs are kept elsewhere; left out of the bytes only if it is this very object."""
-
 FORMAT: Final = 1
 """Version of this layout. A newer one is refused; an older one is brought up here."""
 NO_INPUTS: Final = msgspec.Raw()

@@ -68,12 +68,13 @@ class ToContext(dict[str, Any]):
 class OutlineRunning(Running):
     """One step of the outline, or a method that a step named by `Continue` or `Wait`."""
 
-    __slots__ = ("_follows", "_program")
+    __slots__ = ("_follows", "_function", "_program")
 
     def __init__(self, command: Continue) -> None:
         super().__init__(command)
         self._follows = getattr(command.fn, "__func__", None) is WorkChain.run
         self._program: Program | None = None
+        self._function: Any = None
 
     def run(self, process: Any) -> Any:
         life = process._life
@@ -86,6 +87,7 @@ class OutlineRunning(Running):
         function, cursor = program.advance(life.cursor, process)
         if function is None:
             return Stop(program.results[cursor])
+        self._function = function
         answer = function(process)
         if answer is None and not life.awaited:
             life.cursor = cursor
@@ -116,7 +118,7 @@ class OutlineRunning(Running):
         return self._conclude(process, await answer, cursor)
 
     def label(self) -> str | None:
-        return None if self._follows else super().label()
+        return getattr(self._function, "__name__", None) if self._follows else super().label()
 
 
 class WorkChain(Process):

@@ -135,6 +135,8 @@ class StoredHost:
             event, detail = "step", life.stage.label()
         else:
             detail = standing.status if event == "paused" else stage.label()
+            if detail is None and event == State.FINISHED:
+                detail = life.stage.label()
         change = Change(
             pid=life.pid,
             epoch=tenure.epoch,
@@ -226,6 +228,15 @@ class StoredHost:
             # The same exception as a re-run would get, when only its text is left.
             raise stage.failure.error(pid) from stage.error
         return found._life.outcome()
+
+    def reload(self, process: Any) -> None:
+        """Bring a process back to its last checkpoint, as if it had just been loaded."""
+        life = process._life
+        last: Snapshot = life.tenure.last
+        vars(process).clear()
+        # Decoded from bytes, since what is in memory may have been changed by a step that did not get to its end.
+        checkpoint = Snapshot.decode(last.encode())
+        saving.restore(process, life, msgspec.structs.replace(checkpoint, inputs=saving.inputs_of(life)))
 
     def forget(self, process: Any) -> None:
         """Let go of a process that ended or was closed."""
