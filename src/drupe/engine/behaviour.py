@@ -103,15 +103,16 @@ class Running(Behaviour):
 
     def dump(self, process: Any) -> dict[str, Any]:
         command = self.command
-        return {
-            "fn": method_name(process, command.fn),
-            "args": list(command.args),
-            "kwargs": command.kwargs,
-        }
+        saved: dict[str, Any] = {"fn": method_name(process, command.fn)}
+        if command.args:
+            saved["args"] = list(command.args)
+        if command.kwargs:
+            saved["kwargs"] = command.kwargs
+        return saved
 
     @classmethod
     def load(cls, process: Any, saved: dict[str, Any]) -> "Running":
-        return cls(Continue(method_of(process, saved["fn"]), *saved["args"], **saved["kwargs"]))
+        return cls(Continue(method_of(process, saved["fn"]), *saved.get("args", ()), **saved.get("kwargs", {})))
 
 
 class Waiting(Behaviour):

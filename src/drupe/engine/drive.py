@@ -106,6 +106,7 @@ async def _drive(  # noqa: C901, PLR0912, PLR0915 (flat on purpose: a call more 
         if life.posture is not _BUSY or life.failing is not None:
             trigger, outcome = _overtake(life, trigger, outcome)
         was = life.state
+        pending: Any = None
         try:
             state = NEXT[was][trigger]
             new = stage if outcome is stage else behaviours[state](outcome)
@@ -130,7 +131,8 @@ async def _drive(  # noqa: C901, PLR0912, PLR0915 (flat on purpose: a call more 
             steps -= 1
             if not steps:
                 return
-        if trigger is not _START and turn.over():
+        # A commit that had to be waited for has given the loop back already.
+        if pending is None and trigger is not _START and turn.over():
             await asyncio.sleep(0)
 
 

@@ -107,10 +107,11 @@ class Process(Hooks):
             if not spec.defined:
                 raise DefinitionError(f"{cls.__qualname__}.define does not call super().define(spec)")
             spec.seal()
-            cls._spec = spec
+            cls._spec, cls._kind = spec, kind_of(cls)
         return spec
 
     _spec: ClassVar[Any] = None
+    _kind: ClassVar[str] = ""
 
     @classmethod
     def get_description(cls) -> dict[str, Any]:
@@ -132,7 +133,7 @@ class Process(Hooks):
     @property
     def kind(self) -> str:
         """Identifier of the class, ``module:QualName``."""
-        return kind_of(type(self))
+        return self._kind
 
     @property
     def parent(self) -> str | None:

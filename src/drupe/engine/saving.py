@@ -39,7 +39,9 @@ def snapshot_of(
     stage = stage or life.stage
     standing = standing or life.standing
     state = stage.state
-    data: dict[str, Any] = {"stage": stage.dump(process), "outputs": life.outputs}
+    data: dict[str, Any] = {"stage": stage.dump(process)}
+    if life.outputs:
+        data["outputs"] = life.outputs
     fields = _fields(process)
     if fields:
         data["fields"] = fields
@@ -111,7 +113,7 @@ def restore(process: Any, life: Life, snapshot: Snapshot) -> None:
             "bring it back, or raise `version` and add an upcast that sets the cursor"
         )
     life.inputs = process_class.spec().restore_inputs(inputs)
-    life.outputs = data["outputs"]
+    life.outputs = data.get("outputs", life.outputs)
     life.cursor, life.created, life.generation = cursor, snapshot.created, snapshot.generation
     life.standing = Standing(snapshot.paused, snapshot.status, snapshot.before)
     process.begin()
