@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.architecture.source import Module, modules
 
-PUBLIC = ("__init__.py", "errors.py", "interfaces/", "testing/")
+PUBLIC = ("__init__.py", "errors.py", "interfaces/", "testing/__init__.py")
 PINNED = Path(__file__).with_name("public_names.txt")
 
 
