@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -37,7 +38,7 @@ class StoredRecovery:
         self._store = host.store
         self._registry = registry
         self._is_dead = is_dead
-        self._taking: dict[str, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def load(self, pid: str, seq: int | None = None) -> Any:
         """Get a process as it was at a checkpoint, by default the last; nothing is claimed, and it must not be run.
@@ -63,13 +64,8 @@ class StoredRecovery:
             SnapshotError: the checkpoint does not fit the class. One that could not be brought up to date
                 (`UpcastError`) leaves the process paused, with the error as its status.
         """
-        lock = self._taking.setdefault(pid, asyncio.Lock())
-        try:
-            async with lock:
-                return self._host.live.get(pid) or await self._take_over(pid)
-        finally:
-            if not lock.locked():
-                self._taking.pop(pid, None)
+        async with self._taking(pid):
+            return self._host.at_hand(pid) or await self._take_over(pid)
 
     async def _take_over(self, pid: str, process: Any = None) -> Any:
         record = await self._store.record(pid)
@@ -82,7 +78,10 @@ class StoredRecovery:
         except UpcastError as error:
             await self._pause(record, snapshot, str(error))
             raise
-        claimed = await self._claim(record)
+        try:
+            claimed = await self._claim(record)
+        except InvalidStateError:  # it ended between reading and claiming
+            return await self._bring(found, await self._snapshot(pid, None), closed=True)
         if claimed.seq != record.seq:  # it went on between reading and claiming
             snapshot = await self._snapshot(pid, None)
             found = await self._bring(found, snapshot)
@@ -93,7 +92,7 @@ class StoredRecovery:
         """Resume every living descendant that nobody runs, and start it; the oldest first."""
         found = []
         for record in await self._children(pid):
-            if record.state not in TERMINAL and record.pid not in self._host.live:
+            if record.state not in TERMINAL and self._is_left(record):
                 try:
                     process = await self.resume(record.pid)
                 except OwnedError as error:
@@ -103,6 +102,11 @@ class StoredRecovery:
                 found.append(process)
             found.extend(await self.resume_below(record.pid))
         return found
+
+    def _is_left(self, record: Record) -> bool:
+        """Whether nobody runs it here. What this owner has in the store and not at hand was born a moment ago."""
+        process = self._host.live.get(record.pid)
+        return record.owner != self._host.owner if process is None else process._life.lost is not None
 
     async def _children(self, pid: str) -> list[Record]:
         found: list[Record] = []
@@ -118,11 +122,14 @@ class StoredRecovery:
 
     async def adopt(self, process: Any) -> bool:
         """Bring a new object to where its process in the store got, and own it; False if somebody else does."""
-        try:
-            await self._take_over(process.pid, process)
-        except (OwnedError, InvalidStateError):  # somebody was faster, perhaps to its end
-            return False
-        return True
+        async with self._taking(process.pid):
+            if self._host.at_hand(process.pid) is not None:
+                return False
+            try:
+                await self._take_over(process.pid, process)
+            except OwnedError:
+                return False
+            return True
 
     async def ended(self, pid: str, process: Any | None) -> Any:
         """Get a process once it has ended; it is run here if nobody else does."""
@@ -136,12 +143,16 @@ class StoredRecovery:
                 return await self.load(pid)
             try:
                 process = await self.resume(pid)
-            except (OwnedError, InvalidStateError):
+            except OwnedError:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _POLL_AT_MOST)
         return process
 
     # --- pieces --------------------------------------------------------------------------------------------
+
+    def _taking(self, pid: str) -> asyncio.Lock:
+        """Get what lets only one at a time bring a process to life: two objects of it would fence each other."""
+        return self._locks.setdefault(pid, asyncio.Lock())
 
     async def _snapshot(self, pid: str, seq: int | None) -> Snapshot:
         checkpoint = await self._store.checkpoint(pid, seq)

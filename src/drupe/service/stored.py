@@ -98,7 +98,7 @@ class StoredHost:
             ChildMismatchError: its pid belongs to another class or other inputs.
             FencedError: its parent is not ours any more.
         """
-        twin = self.live.get(process.pid)
+        twin = self.at_hand(process.pid)
         if twin is None:
             birth, snapshot = self._birth(process)
             parent = self.live.get(process.parent)
@@ -237,6 +237,11 @@ class StoredHost:
         # Decoded from bytes, since what is in memory may have been changed by a step that did not get to its end.
         checkpoint = Snapshot.decode(last.encode())
         saving.restore(process, life, msgspec.structs.replace(checkpoint, inputs=saving.inputs_of(life)))
+
+    def at_hand(self, pid: str) -> Any | None:
+        """Get the process of this pid that is owned here; None if there is none, or it was given up."""
+        process = self.live.get(pid)
+        return None if process is None or process._life.lost is not None else process
 
     def forget(self, process: Any) -> None:
         """Let go of a process that ended or was closed."""
