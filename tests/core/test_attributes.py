@@ -133,11 +133,11 @@ class TestFrozenAttributes:
         assert thawed["values"] is values
         assert inputs.cell.volume == 1
 
-    def test_freezing_gives_read_only_mappings_all_the_way_down(self):
-        outputs = {"cell": {"volume": 1}, "context": Attributes(a=1)}
+    def test_freezing_gives_read_only_namespaces_and_leaves_emitted_dictionaries_alone(self):
+        outputs = {"cell": Attributes(volume=1), "table": {"a": 1}}
         frozen = freeze(outputs)
         assert frozen == outputs
         assert type(frozen) is type(frozen.cell) is FrozenAttributes
-        assert frozen.context is outputs["context"]
-        outputs["cell"]["volume"] = 2
+        assert frozen.table is outputs["table"]
+        outputs["cell"].volume = 2
         assert frozen.cell.volume == 1

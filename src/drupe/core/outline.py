@@ -7,8 +7,9 @@ Nothing here recurses, so an outline may be nested as deeply as memory allows.
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
+
+import msgspec
 
 from drupe.errors import OutlineError
 
@@ -22,8 +23,7 @@ _UNSET: Final = object()  # tells ``return_`` from ``return_(None)``
 # Nodes compare by identity: comparing or hashing a deep tree by value would recurse.
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class Step(msgspec.Struct, frozen=True, eq=False):
     """One method of the work chain."""
 
     function: StepFunction
@@ -37,8 +37,7 @@ class Step:
         return self.name
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Return:
+class Return(msgspec.Struct, frozen=True, eq=False):
     """Ends the work chain at once."""
 
     given: Any = _UNSET
@@ -62,8 +61,7 @@ class Return:
         return "return_" if self.given is _UNSET else f"return_({self.given!r})"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Arm:
+class Arm(msgspec.Struct, frozen=True, eq=False):
     """A predicate and what is done when it says yes."""
 
     predicate: Predicate
@@ -75,8 +73,7 @@ class Arm:
         return name_of(self.predicate)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class While:
+class While(msgspec.Struct, frozen=True, eq=False):
     """Repeats the body of its arm as long as the predicate says yes."""
 
     arm: Arm
@@ -85,8 +82,7 @@ class While:
         return f"while_({self.arm.name})(…)"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class If:
+class If(msgspec.Struct, frozen=True, eq=False):
     """Does the body of the first arm whose predicate says yes, else ``otherwise``."""
 
     arms: tuple[Arm, ...]
@@ -117,8 +113,7 @@ class If:
         return f"if_({arms}){'.else_(…)' if self.otherwise else ''}"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class IfHead:
+class IfHead(msgspec.Struct, frozen=True, eq=False):
     """An ``if_`` or ``elif_`` that still needs its body: call it with the steps."""
 
     predicate: Predicate
@@ -137,8 +132,7 @@ class IfHead:
         return f"{self.word}({name_of(self.predicate)})"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class WhileHead:
+class WhileHead(msgspec.Struct, frozen=True, eq=False):
     """A ``while_`` that still needs its body: call it with the steps."""
 
     predicate: Predicate
@@ -158,8 +152,7 @@ class WhileHead:
 Node: TypeAlias = Step | Return | While | If
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Outline:
+class Outline(msgspec.Struct, frozen=True, eq=False):
     """The whole body of a work chain."""
 
     body: tuple[Node, ...]

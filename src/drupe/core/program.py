@@ -5,7 +5,6 @@ compiling: every instruction knows the one that follows it, so a step costs the 
 of nesting. A program never changes, and running it changes nothing but the cursor.
 """
 
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final, TypeAlias
 
@@ -24,8 +23,7 @@ def idle(chain: Any) -> None:
     """
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Program:
+class Program(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """Instructions as parallel tuples, one place for each; a cursor is an index into them.
 
     Attributes:
@@ -100,13 +98,11 @@ def compile_outline(outline: Outline) -> Program:
 # --- compiling ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Label:
+class _Label(msgspec.Struct, frozen=True, eq=False):
     """A position that is jumped ahead to."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Test:
+class _Test(msgspec.Struct, frozen=True, eq=False):
     """Go on if the predicate says yes, else to a label."""
 
     predicate: Predicate
@@ -114,8 +110,7 @@ class _Test:
     no: _Label
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Jump:
+class _Jump(msgspec.Struct, frozen=True, eq=False):
     to: _Label | _Test
 
 

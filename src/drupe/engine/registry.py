@@ -4,8 +4,8 @@ An identifier is ``module:QualName``. A file that is run as a script is the modu
 a script wrote can be resumed by a command, and the other way round. Nothing is ever imported here.
 """
 
+import os.path
 import sys
-from pathlib import PurePath
 from types import ModuleType
 from typing import Any
 
@@ -64,4 +64,4 @@ def _module(name: str) -> ModuleType | None:
 
 def _stem_of_main() -> str | None:
     path = getattr(sys.modules["__main__"], "__file__", None)
-    return PurePath(path).stem if path else None
+    return os.path.splitext(os.path.basename(path))[0] if path else None  # noqa: PTH119, PTH122 (pathlib is slow to import)
