@@ -51,16 +51,24 @@ def load(class_path: str, *, folder: Path) -> tuple[type[Process], str]:
     return found, source
 
 
-def import_all(settings: Settings) -> list[DrupeError]:
-    """Import what settings, the project's list and installed distributions name, and get what failed of the latter two.
+def import_set(settings: Settings) -> None:
+    """Import what settings name.
 
     Raises:
-        ClassPathError: something that settings name cannot be imported.
-        SettingsError: settings or list could have been written by somebody else.
+        ClassPathError: something of it cannot be imported.
+        SettingsError: the file that names it could have been written by somebody else.
     """
     project.refuse_foreign_imports(settings)
     for name in settings.imports:
         import_one(name, folder=settings.folder)
+
+
+def import_listed(settings: Settings) -> list[DrupeError]:
+    """Import what the project's list and installed distributions name, and get what failed of it.
+
+    Raises:
+        SettingsError: the list could have been written by somebody else, or is damaged.
+    """
     failed: list[DrupeError] = []
     for name in (*project.listed(settings), *_entry_points()):
         try:
@@ -77,11 +85,6 @@ def import_one(name: str, *, folder: Path) -> ModuleType:
         ClassPathError: it is not there, hides another module, or raised an exception.
     """
     return _import_file(Path(name)) if is_file(name) else _import_module(name, folder)
-
-
-def known() -> list[str]:
-    """Get the identifiers of the process classes that are at hand, sorted."""
-    return sorted({kind_of(each) for each in _subclasses(Process) if not each.__module__.startswith("drupe.")})
 
 
 # --- modules and files -------------------------------------------------------------------------------------
@@ -193,12 +196,6 @@ def _refuse_lost(process_class: type[Process], class_path: str) -> None:
             f"{class_path} calls itself {kind_of(process_class)}, where it cannot be found again; define it at the top"
             " level of a module, under its own name"
         )
-
-
-def _subclasses(process_class: type[Process]) -> Iterable[type[Process]]:
-    for each in process_class.__subclasses__():
-        yield each
-        yield from _subclasses(each)
 
 
 # --- what failed -------------------------------------------------------------------------------------------

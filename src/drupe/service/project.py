@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from drupe.errors import SettingsError
+from drupe.errors import ClassPathError, SettingsError
 from drupe.service.profile import Settings, is_file
 
 LIST: Final = "classes.toml"
@@ -50,9 +50,10 @@ def listed(settings: Settings) -> tuple[str, ...]:
 
 
 def add(settings: Settings, name: str) -> None:
-    """Put a module or the absolute path of a file on the project's list, once.
+    """Put a module or the absolute path of a file on the project's list, once; files that are gone are dropped.
 
     Raises:
+        ClassPathError: the list has another file that would be the same module.
         SettingsError: others could have written the list, or it cannot be written.
     """
     try:
@@ -60,7 +61,9 @@ def add(settings: Settings, name: str) -> None:
         with _locked(settings.private):
             names = listed(settings)
             if name not in names:
-                _write(settings, (*names, name))
+                kept = [other for other in names if not is_file(other) or Path(other).exists()]
+                _refuse_twin(name, kept, settings.private / LIST)
+                _write(settings, (*kept, name))
     except OSError as error:
         raise SettingsError(f"{settings.private / LIST} cannot be written: {error}") from error
 
@@ -84,6 +87,14 @@ def _refuse_foreign(path: Path, writers: int) -> None:
         why = f"others may write it (chmod go-w {path})"
     if why is not None:
         raise SettingsError(f"{path} names code to run, and {why}: nothing is imported from it; make it your own first")
+
+
+def _refuse_twin(name: str, names: Sequence[str], path: Path) -> None:
+    for other in names:
+        if is_file(name) and is_file(other) and Path(other).stem == Path(name).stem:
+            raise ClassPathError(
+                f"{name} and {other} would be one module, {Path(name).stem!r}; rename one of them, or take the other off {path}"
+            )
 
 
 @contextmanager

@@ -1,0 +1,122 @@
+"""Following a process to its end, or to where an interrupt leaves it: what `drupe run` and `drupe resume` share.
+
+Whatever happens here happens to the watching only. Ctrl-C never makes a process killed or paused.
+"""
+
+import asyncio
+import contextlib
+import shlex
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from drupe.cli import outcome
+from drupe.cli.exit_code import ExitCode
+from drupe.cli.failure import warn
+from drupe.cli.interrupt import listening
+from drupe.cli.pid import name, short
+from drupe.cli.progress import Lines, Screen
+from drupe.cli.reading import portray
+from drupe.cli.session import Session
+from drupe.core.lifecycle import TERMINAL, State
+from drupe.engine.process import Process
+from drupe.service.runner import Runner
+from drupe.service.wiring import open_runner
+
+SHOW_CURSOR = "\x1b[?25h"
+NAMED = 3
+"""So many running steps are named when a stop is asked for."""
+
+
+async def follow(session: Session, begin: Callable[[Runner], Awaitable[Process]]) -> ExitCode:
+    """Run what ``begin`` gets until it ends or somebody asks for a stop, show what came of it, and get the exit code.
+
+    Raises:
+        FencedError: somebody else owns the process now.
+        StoreError: the store could not be read or written.
+    """
+    progress: Screen | Lines = Screen(session.console(stderr=True)) if session.live else Lines(session.note)
+    async with open_runner(session.settings) as runner:
+        runner.add_listener(progress.listener)
+        stop = asyncio.Event()
+
+        def ask() -> None:
+            runner.stop()
+            stop.set()
+
+        with listening(ask, lambda: _notice(progress, runner)):
+            process = await begin(runner)
+            with progress, session.user_code() if session.json else contextlib.nullcontext():
+                failed = await _until_end(runner, process, stop)
+        portrait = await portray(runner.store, process.pid)
+    if failed is not None and portrait.state is State.FINISHED:
+        warn(session, f"a hook failed after the end was committed: {type(failed).__name__}: {failed}")
+    return outcome.tell(session, portrait, resume_line(session, process.pid))
+
+
+async def _until_end(runner: Runner, process: Process, stop: asyncio.Event) -> BaseException | None:
+    """Wait for the end of the process, or for all steps that run to end once a stop was asked for.
+
+    Returns:
+        What the process, or one of its hooks, raised.
+    """
+    runner.start(process)
+    over = asyncio.ensure_future(runner.wait(process))  # noqa: TID251 (awaited below, and in the end cancelled)
+    asked = asyncio.ensure_future(stop.wait())  # noqa: TID251 (as above)
+    try:
+        await asyncio.wait([over, asked], return_when=asyncio.FIRST_COMPLETED)
+        if not over.done():
+            await runner.drained()
+            return None
+        error = over.exception()
+        if error is not None and process.state not in TERMINAL:
+            raise error
+        return error
+    finally:
+        for task in (over, asked):
+            task.cancel()
+        await asyncio.gather(over, asked, return_exceptions=True)
+
+
+def announce(session: Session, pid: str, kind: str, *, word: str) -> None:
+    """Write the pid, before anything else, and how to go on with it."""
+    line = resume_line(session, pid)
+    if session.json:
+        session.note(pid)
+    elif session.fancy:
+        from rich.text import Text
+
+        advice = Text.assemble((f"{name(kind)} {word}", "bright_black"), ("  goes on with  ", "bright_black"), line)
+        session.show(Text(pid, "bold"), advice, "")
+    else:
+        session.say(pid)
+        session.note(f"{name(kind)} {word}; goes on with: {line}")
+
+
+def resume_line(session: Session, pid: str) -> str:
+    """Get the command that goes on with a process, from this folder."""
+    words = ["drupe", "resume", short(pid)]
+    if (store := session.flags.get("store")) is not None:
+        words += ["--store", store]
+    for each in session.flags.get("imports", ()):
+        words += ["--import", each]
+    return shlex.join(words)
+
+
+def _notice(progress: Screen | Lines, runner: Runner) -> str:
+    """Get what is said at the first Ctrl-C. This runs in a signal handler: it only reads."""
+    running = runner.running()
+    steps = [f"{name(process.kind)}{_step(process)} ({short(process.pid)})" for process in running[:NAMED]]
+    if len(running) > NAMED:
+        steps.append(f"{len(running) - NAMED} more")
+    text = f"stopping: {'waiting for ' + ', '.join(steps) if steps else 'no step is running'}"
+    if steps:
+        text += "; Ctrl-C again ends at once, and what runs is repeated later"
+    if isinstance(progress, Screen):
+        progress.message = text
+        return SHOW_CURSOR  # the second Ctrl-C leaves no chance to
+    return f"{text}\n"
+
+
+def _step(process: Any) -> str:
+    label = process.stage.label()
+    return f".{label}" if label else ""

@@ -1,0 +1,39 @@
+"""Ctrl-C: the first asks for a stop between two steps, the second ends the interpreter at once.
+
+The handler may run anywhere in user code that blocks the loop, so it writes with one system call, wakes the loop,
+and does nothing else. It is not the loop's own kind of handler, which would not be called before the loop is free.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def listening(asked: Callable[[], None], notice: Callable[[], str]) -> Iterator[None]:
+    """Have the first SIGINT or SIGTERM asked for a stop; after it, both have the effect they had in the beginning: the end.
+
+    Args:
+        asked: called on the running loop as soon as that is free.
+        notice: gets what is written to the standard error at once; called in the middle of anything.
+    """
+    loop = asyncio.get_running_loop()
+
+    def first(number: int, frame: FrameType | None) -> None:
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        with contextlib.suppress(OSError):
+            os.write(2, notice().encode())
+        loop.call_soon_threadsafe(asked)
+
+    former = {each: signal.signal(each, first) for each in SIGNALS}
+    try:
+        yield
+    finally:
+        for each, handler in former.items():
+            signal.signal(each, handler)

@@ -1,0 +1,102 @@
+"""`drupe run` and `drupe resume`: a process is followed to its end, or left where it can go on."""
+
+import asyncio
+from typing import Any
+
+import click
+
+from drupe.cli.class_path import CLASS_PATH
+from drupe.cli.pid import PID
+from drupe.cli.session import Session, global_flags, session_of
+
+
+@click.command(short_help="Run a process to its end.")
+@click.argument("class_path", metavar="MODULE_OR_FILE:CLASS", type=CLASS_PATH)
+@click.option(
+    "--input", "pairs", multiple=True, metavar="NAME=VALUE", help="An input; dotted names lead into namespaces."
+)
+@click.option("--inputs", "file", metavar="FILE.json|-", help="A JSON file with inputs; - reads the standard input.")
+@click.option("--pid", metavar="PID", help="The pid; a new one by default.")
+@global_flags()
+@click.pass_context
+def run(context: click.Context, class_path: str, pairs: tuple[str, ...], file: str | None, pid: str | None) -> int:
+    r"""Run a process to its end.
+
+    The first line that is written is its pid. After a crash, a power cut or Ctrl-C, `drupe resume` goes on where
+    it stopped. Ctrl-C waits for the running step; a second one does not, and that step is repeated.
+
+    \b
+    drupe run energy.py:Energy --input volume=40
+    drupe run minimum.py:Minimum --inputs volumes.json
+    """
+    from drupe.cli import following, value
+    from drupe.service import classes
+
+    session = session_of(context)
+    settings = session.settings
+    with session.user_code():
+        classes.import_set(settings)
+        process_class, source = classes.load(class_path, folder=settings.folder)
+        spec = process_class.spec()
+        inputs = value.gather(spec.inputs, file=file, pairs=pairs)
+        spec.prepare_inputs(inputs)  # what does not fit is refused before there is even a store
+
+    async def begin(runner: Any) -> Any:
+        _remember(session, source)
+        process = await runner.create(process_class, inputs, pid=pid)
+        following.announce(session, process.pid, process.kind, word="runs")
+        return process
+
+    return asyncio.run(following.follow(session, begin))
+
+
+@click.command(short_help="Go on with a process where it stopped.")
+@click.argument("pid", type=PID)
+@global_flags()
+@click.pass_context
+def resume(context: click.Context, pid: str) -> int:
+    """Go on with a process where it stopped, and with its children.
+
+    PID may be any end of the pid that no other has. Steps that were committed are not run again. A process that
+    has ended already is shown, and the exit code is that of its end.
+    """
+    from drupe.cli import following
+    from drupe.cli.pid import resolve
+    from drupe.cli.reading import refuse_missing
+    from drupe.errors import UnknownClassError
+
+    session = session_of(context)
+    refuse_missing(session.settings)
+    failed = bring_classes(session)
+
+    async def begin(runner: Any) -> Any:
+        found = await runner.store.record(await resolve(runner.store, pid))
+        following.announce(session, found.pid, found.kind, word="paused" if found.paused else "goes on")
+        try:
+            return await runner.resume(found.pid)
+        except UnknownClassError as error:
+            why = "; ".join(map(str, failed)) or "`--import FILE|MODULE` does that"
+            raise UnknownClassError(f"{error} ({why})") from error
+
+    return asyncio.run(following.follow(session, begin))
+
+
+def bring_classes(session: Session) -> list[Exception]:
+    """Import what settings and the project's list name, and get what failed of the list."""
+    from drupe.service import classes
+
+    with session.user_code():
+        classes.import_set(session.settings)
+        return list(classes.import_listed(session.settings))
+
+
+def _remember(session: Session, source: str) -> None:
+    """Put what was imported on the project's list, so that a resume finds it."""
+    from drupe.cli.failure import warn
+    from drupe.errors import SettingsError
+    from drupe.service import project
+
+    try:
+        project.add(session.settings, source)
+    except SettingsError as error:
+        warn(session, f"{error}; a resume needs --import {source}")
