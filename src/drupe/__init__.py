@@ -1,5 +1,12 @@
-"""Processes that outlive the interpreter they started in."""
+"""Processes that outlive the interpreter they started in.
 
+What is here is what most programs need. Errors are in `drupe.errors`, tools for tests in `drupe.testing`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from drupe.core.codec import CODEC as CODEC
+from drupe.core.codec import saveable as saveable
 from drupe.core.command import Continue as Continue
 from drupe.core.command import Kill as Kill
 from drupe.core.command import Stop as Stop
@@ -8,9 +15,28 @@ from drupe.core.lifecycle import State as State
 from drupe.core.outline import if_ as if_
 from drupe.core.outline import return_ as return_
 from drupe.core.outline import while_ as while_
+from drupe.core.upcast import upcast as upcast
 from drupe.engine.field import field as field
 from drupe.engine.listener import ProcessListener as ProcessListener
 from drupe.engine.process import Process as Process
+from drupe.engine.saving import save as save
 from drupe.engine.workchain import ToContext as ToContext
 from drupe.engine.workchain import WorkChain as WorkChain
 from drupe.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from drupe.service.runner import Runner as Runner
+    from drupe.service.wiring import open_runner as open_runner
+
+
+def __getattr__(name: str) -> Any:
+    """Get what only programs with a store need, when it is first asked for: `import drupe` stays cheap."""
+    if name == "Runner":
+        from drupe.service.runner import Runner
+
+        return Runner
+    if name == "open_runner":
+        from drupe.service.wiring import open_runner
+
+        return open_runner
+    raise AttributeError(f"module 'drupe' has no attribute {name!r}")
