@@ -14,9 +14,18 @@ PUBLIC = ("__init__.py", "errors.py", "interfaces/", "testing/__init__.py")
 PINNED = Path(__file__).with_name("public_names.txt")
 
 
+def statements(module: Module) -> Iterator[ast.stmt]:
+    """The statements of a module, with those for type checkers, where names stand that are fetched when first used."""
+    for node in module.tree.body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            yield from node.body
+        else:
+            yield node
+
+
 def names(module: Module) -> Iterator[str]:
     """What a module makes public: what it defines without a leading underscore, and `X as X` of what it imports."""
-    for node in module.tree.body:
+    for node in statements(module):
         match node:
             case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 found = [name]
