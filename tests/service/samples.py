@@ -51,9 +51,9 @@ class Sums(WorkChain):
         super().define(spec)
         spec.input("rows", valid_type=list)
         spec.output("totals", valid_type=list)
-        spec.outline(cls.begin_rows, while_(cls.more)(cls.two, cls.collect), cls.tell)
+        spec.outline(cls.set_out, while_(cls.more)(cls.two, cls.collect), cls.tell)
 
-    def begin_rows(self):
+    def set_out(self):
         self.ctx.totals = []
 
     def more(self):

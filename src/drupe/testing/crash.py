@@ -93,8 +93,9 @@ class World:
         store = self._store(fate)
         runner = Runner(store, presence=self._census, lease=_LEASE, clock=self._clock, ids=self._ids, probe=fate)
         playing = asyncio.create_task(_played(runner, play))
+        ends: set[asyncio.Future[Any]] = {playing, fate.met}
         try:
-            await asyncio.wait([playing, fate.met], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             fate.check()
             return await playing
         finally:
@@ -224,7 +225,7 @@ async def _drop_all() -> None:
 
 async def _of(store: Store, row: Record) -> Picture:
     header = Snapshot.decode((await store.checkpoint(row.pid)).body)
-    contents = header.contents()
+    contents = msgspec.msgpack.decode(header.data)  # as it is written: values that were made from it need not compare
     contents["stage"].get("failure", {}).pop("traceback", None)
     stands = {name: value for name, value in msgspec.structs.asdict(header).items() if name not in ("data", "created")}
     return Picture(
