@@ -1,6 +1,6 @@
-"""Running a coroutine to its end from plain code, whatever loop runs around it.
+"""Running a coroutine to its end from plain code, whatever loop runs around it; and the way between threads.
 
-The promise of `run`: when it returns or raises, the running loop, the current task, the
+Threads are started and loops are hopped between here and nowhere else. The promise of `run`: when it returns or raises, the running loop, the current task, the
 current loop, the policy and the context are what they were before. Nothing is patched, no
 loop is made current, and a loop that is made here is closed here.
 """
@@ -10,7 +10,7 @@ import atexit
 import contextlib
 import os
 import threading
-from collections.abc import Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from typing import Any, Final, TypeVar
 
 from drupe.errors import LoopError
@@ -19,6 +19,7 @@ from drupe.runtime import portal
 T = TypeVar("T")
 
 Loop = asyncio.AbstractEventLoop
+Thread = threading.Thread
 
 
 class _Spare:
@@ -72,9 +73,29 @@ def current_loop() -> Loop | None:
     running = asyncio._get_running_loop()
     if running is not None:
         return running
-    record = getattr(asyncio.get_event_loop_policy(), "_local", None)
+    # From Python 3.14 on the public function warns, and the private one is what asyncio itself uses.
+    policy = getattr(asyncio.events, "_get_event_loop_policy", asyncio.get_event_loop_policy)()
+    record = getattr(policy, "_local", None)
     loop: Loop | None = getattr(record, "_loop", None)
     return None if loop is None or loop.is_closed() else loop
+
+
+def start_thread(work: Callable[..., None], *args: Any, name: str) -> Thread:
+    """Start a thread that does ``work(*args)``; a daemon, so that it never keeps an interpreter from ending."""
+    thread = Thread(target=work, args=args, name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def hop(loop: Loop, callback: Callable[..., object], *args: Any) -> bool:
+    """Have ``loop`` call ``callback(*args)``, from any thread; False when it is closed, so that nobody waits there."""
+    try:
+        loop.call_soon_threadsafe(callback, *args)
+    except RuntimeError:
+        if loop.is_closed():
+            return False
+        raise
+    return True
 
 
 def run(coro: Coroutine[Any, Any, T], *, loop: Loop | None = None) -> T:

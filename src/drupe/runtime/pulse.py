@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Callable
 
+from drupe.runtime import bridge
+
 
 class Pulse:
     """Calls ``beat`` every ``interval`` seconds on a thread of its own, until it is stopped or ``beat`` says False."""
@@ -10,17 +12,18 @@ class Pulse:
     def __init__(self, beat: Callable[[], bool], *, interval: float, name: str) -> None:
         self._beat = beat
         self._interval = interval
+        self._name = name
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)  # noqa: TID251 (threads are started in `runtime` only)
+        self._thread: bridge.Thread | None = None
 
     def start(self) -> None:
         """Begin; the first beat comes after one interval."""
-        self._thread.start()
+        self._thread = bridge.start_thread(self._run, name=self._name)
 
     def stop(self) -> None:
         """End, after the beat that may be under way. Stopping twice does nothing."""
         self._stopped.set()
-        if self._thread.is_alive():
+        if self._thread is not None:
             self._thread.join()
 
     def _run(self) -> None:

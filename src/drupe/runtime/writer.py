@@ -9,8 +9,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future as Waited
 from queue import Empty, SimpleQueue
-from threading import Thread  # noqa: TID251 (threads are started in `runtime` only)
 from typing import Any, Final, Generic, Protocol, TypeVar
+
+from drupe.runtime import bridge
 
 Request = TypeVar("Request")
 Taken = TypeVar("Taken", contravariant=True)
@@ -57,7 +58,7 @@ class Writer(Generic[Request]):
         self._batch = batch
         self._queue: SimpleQueue[tuple[Request, asyncio.Future[Any]] | None] = SimpleQueue()
         self._refuse: Callable[[], BaseException] | None = closed
-        self._thread: Thread | None = None
+        self._thread: bridge.Thread | None = None
         self._ready: Waited[None] = Waited()
         self._ended: Waited[None] = Waited()
 
@@ -79,8 +80,7 @@ class Writer(Generic[Request]):
         if self._thread is None:
             self._turn_away()  # a thread that died left the mark of its end behind
             self._ready, self._ended = Waited(), Waited()
-            self._thread = Thread(target=self._run, args=(self._ready, self._ended), name=self._name, daemon=True)
-            self._thread.start()
+            self._thread = bridge.start_thread(self._run, self._ready, self._ended, name=self._name)
         # A shield: who is cancelled while it waits must not cancel the start for somebody else.
         await asyncio.shield(asyncio.wrap_future(self._ready))
 
@@ -156,10 +156,7 @@ def _tell(answers: "list[tuple[asyncio.Future[Any], object]]") -> None:
         else:
             by_loop[loop] = [pair]
     for loop, pairs in by_loop.items():
-        try:
-            loop.call_soon_threadsafe(_resolve, pairs)
-        except RuntimeError:  # the loop was closed: nobody waits there any more
-            continue
+        bridge.hop(loop, _resolve, pairs)
 
 
 def _resolve(answers: "list[tuple[asyncio.Future[Any], object]]") -> None:
