@@ -18,7 +18,7 @@ from drupe.engine import stack, verbs
 from drupe.engine.behaviour import Behaviour
 from drupe.engine.life import Halted, Life
 from drupe.engine.turn import turn_of
-from drupe.errors import ClosedError, StoreError
+from drupe.errors import ClosedError, FencedError, StoreError, StoreUnavailableError
 from drupe.runtime import portal
 from drupe.runtime.bridge import current_loop
 
@@ -66,13 +66,13 @@ async def _drive(  # noqa: C901, PLR0912, PLR0915 (flat on purpose: a call more 
     host, behaviours = life.host, process.behaviours
     commit = host.commit
     while True:
+        if life.halted:
+            return
         if life.posture is not _FREE:
             if life.state in TERMINAL:
                 return
             await life.nudged()
             continue
-        if life.halted:
-            return
         stage = life.stage
         trigger: Trigger
         outcome: Any
@@ -98,6 +98,11 @@ async def _drive(  # noqa: C901, PLR0912, PLR0915 (flat on purpose: a call more 
                 life.stop_short()
                 raise
             trigger, outcome = Trigger.FAIL, error  # something the step awaited was cancelled, not we
+        except (FencedError, StoreUnavailableError) as error:
+            if host.durable:  # what the step waited for was given up, not decided upon; so is the step
+                life.stop_short()
+                raise
+            trigger, outcome = Trigger.FAIL, error
         except Exception as error:  # noqa: BLE001 (whatever a step raises ends its process)
             trigger, outcome = Trigger.FAIL, error
         except BaseException:

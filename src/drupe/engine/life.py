@@ -163,6 +163,7 @@ class Life:
     async def fail(self, process: Any, error: Exception) -> None:
         """End as EXCEPTED, unless it is the store that failed: then nothing was written, and nothing is decided."""
         if isinstance(error, StoreError) and not isinstance(error, _USERS_FAULT):
+            self.abandon(error)
             self.stop_short()
             raise error
         was = self.state
@@ -264,8 +265,8 @@ class Life:
         self.host.forget(process)
 
     def abandon(self, error: BaseException) -> None:
-        """Give the process up without an outcome, and tell whoever waits."""
-        self.lost = error
+        """Give the process up without an outcome: it takes no more steps, and whoever waits is told."""
+        self.lost, self.halted = error, True
         if self.future is not None and not self.future.done():
             self.future.set_exception(error)
         if self.action is not None and not self.action.done():

@@ -201,8 +201,12 @@ class Runner:
             await asyncio.wait(tasks, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
 
     def living(self) -> list[Any]:
-        """Get the processes that are owned here and have not ended."""
-        return [process for process in self._host.live.values() if process.state not in TERMINAL]
+        """Get the processes that are owned here, have not ended, and were not given up."""
+        return [
+            process
+            for process in self._host.live.values()
+            if process.state not in TERMINAL and process._life.lost is None
+        ]
 
     def _fenced(self) -> None:
         if self._loop is not None:
