@@ -61,14 +61,16 @@ def blocks(text: str) -> Iterator[Block]:
 
 def agrees(shown: str, there: str) -> bool:
     """Whether what a page shows is what there is."""
-    patterns = []
-    for text in (shown, there):
-        text = "\n".join(line.strip() for line in text.strip().splitlines())
-        for varying, name in VARIES:
-            text = varying.sub(name, text)
-        patterns.append(text)
-    parts = (re.escape(part) for part in patterns[0].split("…"))
-    return re.fullmatch(".*".join(parts), patterns[1], re.DOTALL) is not None
+    parts = (re.escape(part) for part in _settled(shown).split("…"))
+    return re.fullmatch(".*".join(parts), _settled(there), re.DOTALL) is not None
+
+
+def _settled(text: str) -> str:
+    """A text without what may differ."""
+    text = "\n".join(line.strip() for line in text.strip().splitlines())
+    for varying, name in VARIES:
+        text = varying.sub(name, text)
+    return text
 
 
 class Reader:
@@ -119,6 +121,7 @@ class Reader:
                 continue
             done = subprocess.run(
                 ["/bin/sh", "-c", f"(exit {self._last}); {command}"],
+                check=False,
                 cwd=self._folder,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
