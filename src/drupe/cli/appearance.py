@@ -11,6 +11,7 @@ from rich.pretty import Pretty
 from rich.table import Table
 from rich.text import Text
 
+from drupe.core.attributes import AttributeMap
 from drupe.core.lifecycle import State
 
 COLOUR: Final[Mapping[State, str]] = MappingProxyType(
@@ -86,8 +87,17 @@ def values_table(values: Mapping[str, Any], *, most: int = 60) -> Table:
     made.add_column(overflow="fold")
     walk = leaves(values)
     for name, value in itertools.islice(walk, most):
-        shown = Text(value) if isinstance(value, str) else Pretty(value, max_length=12, max_string=200, max_depth=4)
+        shown = (
+            Text(value) if isinstance(value, str) else Pretty(_bare(value), max_length=12, max_string=200, max_depth=4)
+        )
         made.add_row(name, shown)
     if rest := sum(1 for _ in walk):
         made.add_row("…", Text(f"{rest} more; --json has all", style="bright_black"))
     return made
+
+
+def _bare(value: Any) -> Any:
+    """Get a value with plain dictionaries in the place of those that have attributes."""
+    if isinstance(value, AttributeMap):
+        return {name: _bare(each) for name, each in value.items()}
+    return [_bare(each) for each in value] if type(value) is list else value

@@ -48,7 +48,11 @@ def ports(namespace: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
 
 def words(port: Mapping[str, Any]) -> tuple[str, str, str]:
     """Get a port's type, whether it has to be given, and its help."""
-    need = f"default {port['default']!r}" if "default" in port else "required" if port["required"] else "optional"
+    if "default" in port:
+        computed = isinstance(port["default"], str) and port["default"].endswith(">()")
+        need = "default computed" if computed else f"default {port['default']!r}"
+    else:
+        need = "required" if port["required"] else "optional"
     return port["valid_type"] or "anything", need, port["help"] or ""
 
 

@@ -13,9 +13,10 @@ from drupe.cli import outcome
 from drupe.cli.exit_code import ExitCode
 from drupe.cli.failure import warn
 from drupe.cli.interrupt import listening
+from drupe.cli.log import logged
 from drupe.cli.pid import name, short
 from drupe.cli.progress import Lines, Screen
-from drupe.cli.reading import portray
+from drupe.cli.reading import Portrait, portray
 from drupe.cli.session import Session
 from drupe.core.lifecycle import TERMINAL, State
 from drupe.engine.process import Process
@@ -34,7 +35,17 @@ async def follow(session: Session, begin: Callable[[Runner], Awaitable[Process]]
         FencedError: somebody else owns the process now.
         StoreError: the store could not be read or written.
     """
-    progress: Screen | Lines = Screen(session.console(stderr=True)) if session.live else Lines(session.note)
+    with logged(session):
+        portrait, failed = await _followed(session, begin)
+    if failed is not None and portrait.state is State.FINISHED:
+        warn(session, f"a hook failed after the end was committed: {type(failed).__name__}: {failed}")
+    return outcome.tell(session, portrait, resume_line(session, portrait.record.pid))
+
+
+async def _followed(
+    session: Session, begin: Callable[[Runner], Awaitable[Process]]
+) -> tuple[Portrait, BaseException | None]:
+    progress = Screen(session.console(stderr=True)) if session.live else Lines(session.note)
     async with open_runner(session.settings) as runner:
         runner.add_listener(progress.listener)
         stop = asyncio.Event()
@@ -47,10 +58,7 @@ async def follow(session: Session, begin: Callable[[Runner], Awaitable[Process]]
             process = await begin(runner)
             with progress, session.user_code() if session.json else contextlib.nullcontext():
                 failed = await _until_end(runner, process, stop)
-        portrait = await portray(runner.store, process.pid)
-    if failed is not None and portrait.state is State.FINISHED:
-        warn(session, f"a hook failed after the end was committed: {type(failed).__name__}: {failed}")
-    return outcome.tell(session, portrait, resume_line(session, process.pid))
+        return await portray(runner.store, process.pid), failed
 
 
 async def _until_end(runner: Runner, process: Process, stop: asyncio.Event) -> BaseException | None:
@@ -77,19 +85,17 @@ async def _until_end(runner: Runner, process: Process, stop: asyncio.Event) -> B
         await asyncio.gather(over, asked, return_exceptions=True)
 
 
-def announce(session: Session, pid: str, kind: str, *, word: str) -> None:
-    """Write the pid, before anything else, and how to go on with it."""
-    line = resume_line(session, pid)
+def announce(session: Session, pid: str, what: str) -> None:
+    """Write the pid, before anything else, and what is to be said about it."""
     if session.json:
         session.note(pid)
     elif session.fancy:
         from rich.text import Text
 
-        advice = Text.assemble((f"{name(kind)} {word}", "bright_black"), ("  goes on with  ", "bright_black"), line)
-        session.show(Text(pid, "bold"), advice, "")
+        session.show(Text(pid, "bold"), Text(what, "bright_black"), "")
     else:
         session.say(pid)
-        session.note(f"{name(kind)} {word}; goes on with: {line}")
+        session.note(what)
 
 
 def resume_line(session: Session, pid: str) -> str:

@@ -23,8 +23,10 @@ def listening(asked: Callable[[], None], notice: Callable[[], str]) -> Iterator[
         notice: gets what is written to the standard error at once; called in the middle of anything.
     """
     loop = asyncio.get_running_loop()
+    heard: list[int] = []
 
     def first(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
         for each in SIGNALS:
             signal.signal(each, signal.SIG_DFL)
         with contextlib.suppress(OSError):
@@ -35,5 +37,6 @@ def listening(asked: Callable[[], None], notice: Callable[[], str]) -> Iterator[
     try:
         yield
     finally:
-        for each, handler in former.items():
-            signal.signal(each, handler)
+        if not heard:  # once a stop was asked for, the next signal is the end wherever it comes
+            for each, handler in former.items():
+                signal.signal(each, handler)

@@ -12,7 +12,7 @@ import click
 
 from drupe.cli.completion import completion
 from drupe.cli.config import config
-from drupe.cli.demo import demo
+from drupe.cli.demo.command import demo
 from drupe.cli.exit_code import MEANING, ExitCode
 from drupe.cli.failure import report
 from drupe.cli.history import history

@@ -25,7 +25,10 @@ def lines(portrait: Portrait) -> list[str]:
     """Get what came of it as lines ``name: value``."""
     from drupe.cli.appearance import leaves
 
-    found = [f"state: {portrait.state}"]
+    unsuccessful = portrait.state is State.FINISHED and not portrait.successful
+    found = [f"state: {portrait.state}{', not successful' if unsuccessful else ''}"]
+    if unsuccessful and portrait.snapshot.status is not None:
+        found.append(f"status: {portrait.snapshot.status}")
     if (reason := why(portrait)) is not None:
         found.append(f"reason: {reason}")
     found += [f"outputs.{name}: {value}" for name, value in leaves(portrait.outputs)]
@@ -37,8 +40,6 @@ def lines(portrait: Portrait) -> list[str]:
 def why(portrait: Portrait) -> str | None:
     """Get the reason for an end that was not the one hoped for."""
     match portrait.state:
-        case State.FINISHED:
-            return None if portrait.successful else portrait.snapshot.status
         case State.EXCEPTED:
             return str(portrait.failure)
         case State.KILLED:
@@ -58,7 +59,8 @@ def _draw(session: Session, portrait: Portrait) -> None:
     if portrait.state in TERMINAL:
         begun, ended = portrait.record.created, portrait.record.updated
         head.append(f" after {ended - begun:.1f} s", "bright_black")
-    if (reason := why(portrait)) is not None:
+    reason = why(portrait) or (portrait.snapshot.status if finished and not portrait.successful else None)
+    if reason is not None:
         head.append(f"\n{reason}")
     values = dict(portrait.outputs)
     session.show(head)

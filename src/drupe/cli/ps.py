@@ -18,7 +18,11 @@ PAGE = 20
 
 @click.command(short_help="List processes, the newest first.")
 @click.option(
-    "--state", "states", multiple=True, type=click.Choice(list(State)), help="Only in this state; may be given again."
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([state.value for state in State], case_sensitive=False),
+    help="Only in this state; may be given again.",
 )
 @click.option("--class", "kind", metavar="MODULE:CLASS", help="Only of this class.")
 @click.option("--parent", metavar="PID", type=PID, help="Only children of this process.")

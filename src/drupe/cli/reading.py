@@ -174,7 +174,7 @@ async def portray(store: Store, pid: str, seq: int | None = None) -> Portrait:
         seq=checkpoint.seq,
         checkpoints=tuple(numbers),
         inputs=saving.plain(snapshot.given()),
-        outputs=saving.plain(contents["outputs"]),
+        outputs=saving.plain(contents.get("outputs", {})),
         stage=contents["stage"],
         ctx=contents.get("ctx"),
     )

@@ -6,8 +6,10 @@ from typing import Any
 import click
 
 from drupe.cli.class_path import CLASS_PATH
-from drupe.cli.pid import PID
+from drupe.cli.pid import PID, name
 from drupe.cli.session import Session, global_flags, session_of
+from drupe.core.lifecycle import TERMINAL, State
+from drupe.core.record import Record
 
 
 @click.command(short_help="Run a process to its end.")
@@ -44,7 +46,8 @@ def run(context: click.Context, class_path: str, pairs: tuple[str, ...], file: s
     async def begin(runner: Any) -> Any:
         _remember(session, source)
         process = await runner.create(process_class, inputs, pid=pid)
-        following.announce(session, process.pid, process.kind, word="runs")
+        again = following.resume_line(session, process.pid)
+        following.announce(session, process.pid, f"{name(process.kind)} runs; if it is interrupted: {again}")
         return process
 
     return asyncio.run(following.follow(session, begin))
@@ -71,7 +74,7 @@ def resume(context: click.Context, pid: str) -> int:
 
     async def begin(runner: Any) -> Any:
         found = await runner.store.record(await resolve(runner.store, pid))
-        following.announce(session, found.pid, found.kind, word="paused" if found.paused else "goes on")
+        following.announce(session, found.pid, f"{name(found.kind)} {_standing(found)}")
         try:
             return await runner.resume(found.pid)
         except UnknownClassError as error:
@@ -79,6 +82,14 @@ def resume(context: click.Context, pid: str) -> int:
             raise UnknownClassError(f"{error} ({why})") from error
 
     return asyncio.run(following.follow(session, begin))
+
+
+def _standing(record: Record) -> str:
+    if record.state in TERMINAL:
+        return f"has {record.state} already" if record.state is State.FINISHED else f"was {record.state} already"
+    return (
+        "is paused: it takes no step until it is played" if record.paused else f"goes on behind checkpoint {record.seq}"
+    )
 
 
 def bring_classes(session: Session) -> list[Exception]:

@@ -177,7 +177,8 @@ def _look_up(module: ModuleType, name: str, class_path: str) -> type[Process]:
     for part in name.split("."):
         found = getattr(found, part, None)
     if found is None:
-        raise ClassPathError(f"{class_path}: there is no {name!r} in it; {alternatives(name, classes)}")
+        there = alternatives(name, classes) if classes else "there is no process class at all"
+        raise ClassPathError(f"{class_path}: there is no {name!r} in it; {there}")
     if not isinstance(found, type) or not issubclass(found, Process):
         raise ClassPathError(
             f"{class_path} is not a process class, but {brief(found)}; derive it from drupe.Process or drupe.WorkChain"

@@ -1,0 +1,1 @@
+"""`drupe demo`: a small workflow that is killed and goes on, anywhere drupe is installed."""
