@@ -4,6 +4,7 @@ import asyncio
 
 from drupe.core.command import Continue, Wait
 from drupe.core.outline import while_
+from drupe.engine.listener import ProcessListener
 from drupe.engine.process import Process
 from drupe.engine.workchain import ToContext, WorkChain
 
@@ -80,3 +81,26 @@ class Gate:
     async def pass_through(self):
         self.reached.set()
         await self.open.wait()
+
+
+class Reaching(ProcessListener):
+    """Sets its event when the process is in a state."""
+
+    def __init__(self, state):
+        self.state = state
+        self.event = asyncio.Event()
+
+    def _look(self, process, *_):
+        if process.state is self.state:
+            self.event.set()
+
+    on_process_running = on_process_waiting = on_process_finished = on_process_excepted = _look
+
+
+async def reached(process, state):
+    """Wait until the process is in a state."""
+    listener = Reaching(state)
+    process.add_process_listener(listener)
+    if process.state is not state:
+        await listener.event.wait()
+    process.remove_process_listener(listener)

@@ -13,7 +13,7 @@ from drupe.errors import ExceptedError, StoreUnavailableError
 from drupe.service.runner import Runner
 from drupe.storage.memory import MemoryStore
 from drupe.testing.probe import FailAt
-from tests.service.samples import Asking, Sum, Sums
+from tests.service.samples import Asking, Sum, Sums, reached
 
 FULL = StoreUnavailableError("the disk is full")
 
@@ -110,8 +110,7 @@ async def test_creating_reports_a_failing_store_and_creates_nothing():
 async def test_a_verb_that_cannot_be_written_is_told_and_the_process_takes_no_further_step(verb):
     async with failing_at("store.save", 3) as runner:
         process = await runner.launch(Asking)
-        while process.state is not State.WAITING:
-            await asyncio.sleep(0)
+        await reached(process, State.WAITING)
         waiter = asyncio.ensure_future(process.wait())
         with pytest.raises(StoreUnavailableError):
             await getattr(process, verb)("why")
