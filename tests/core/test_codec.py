@@ -185,8 +185,12 @@ class Fit(msgspec.Struct):
     value=st.one_of(
         st.sampled_from([*Metal, *Level, Axes.X, Axes.X | Axes.Y, Axes(0)]),
         st.builds(Cell, st.floats(allow_nan=False), st.lists(st.sampled_from(Metal)).map(tuple)),
-        st.builds(Point, st.floats(allow_nan=False)),
-        st.builds(Fit, st.lists(st.floats(allow_nan=False)), st.none() | st.builds(Point, st.integers())),
+        st.builds(Point, st.floats(allow_nan=False), st.floats(allow_nan=False)),
+        st.builds(
+            Fit,
+            st.lists(st.floats(allow_nan=False)),
+            st.none() | st.builds(Point, st.integers(), st.floats(allow_nan=False)),
+        ),
     )
 )
 def test_values_of_marked_classes_come_back_exactly(value):
