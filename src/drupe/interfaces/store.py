@@ -54,6 +54,7 @@ class Store(Protocol):
 
         It may be claimed if nobody owns it, if its owner's lease has run out, or if its owner is among ``dead``
         (owners that the caller knows to be dead). Claiming what one owns already gives a new epoch, too.
+        An owner from whom something is taken so is forgotten, and everything else it held is released.
 
         Raises:
             UnknownProcessError: there is no such process.
@@ -64,7 +65,7 @@ class Store(Protocol):
         ...
 
     async def release(self, fence: Fence) -> None:
-        """Give a process back to whoever claims it next.
+        """Give a process back to whoever claims it next. Releasing again, before somebody has claimed it, does nothing.
 
         Raises:
             FencedError: it is not the caller's any more.
@@ -84,7 +85,8 @@ class Store(Protocol):
 
         Raises:
             ChildMismatchError: a pid is there already and has another class or other inputs; names both.
-            FencedError: the fence does not hold.
+            FencedError: the fence does not hold, or an owner that is to have a process has not joined.
+            StoreError: a pid is not one (`drupe.core.record.PID_PATTERN`).
             TooLargeError: inputs or body exceed the limit.
             StoreUnavailableError: the store cannot be written now.
         """
@@ -93,8 +95,8 @@ class Store(Protocol):
     def save(self, change: Change) -> Awaitable[None]:
         """Commit one transition, durably, or change nothing.
 
-        The row must have the change's epoch and ``seq - 1``. The same change saved again (its answer was lost)
-        does nothing and succeeds. Progress resets ``attempts``. A terminal change releases the process.
+        The row must have the change's epoch and ``seq - 1``, and an owner. The last change saved again (its answer
+        was lost) does nothing and succeeds. Progress resets ``attempts``. A terminal change releases the process.
         Old checkpoints beyond the store's retention are deleted.
 
         Raises:
@@ -159,9 +161,15 @@ class Store(Protocol):
         ...
 
     async def find(self, tail: str, *, limit: int = 10) -> list[str]:
-        """Get pids that are, or end with, ``tail``; an exact match alone if there is one. Index look-up."""
+        """Get pids that are, or end with, ``tail``, in no particular order; an exact match alone. Index look-up."""
         ...
 
     async def list(self, query: Query) -> Page:
-        """Get a page of processes, newest first (by creation time, then pid, both descending). Index look-up."""
+        """Get a page of processes, newest first (by creation time, then pid, both descending). Index look-up.
+
+        A row that is damaged is left out; `record` refuses it by name.
+
+        Raises:
+            SettingsError: the query's limit is below 1.
+        """
         ...

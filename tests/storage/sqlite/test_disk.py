@@ -1,5 +1,6 @@
 """A disk that is full, read-only, remote or in use: a typed error that names the file and what to do; then on it goes."""
 
+import asyncio
 import os
 import resource
 import shutil
@@ -14,6 +15,7 @@ import pytest
 
 from drupe.core.record import birth_record
 from drupe.errors import FencedError, StoreError, StoreUnavailableError
+from drupe.runtime.clock import SystemClock
 from drupe.storage.sqlite import SqliteStore, connection, file
 from drupe.testing.store_case import LEASE, ME, after, birth, born, step, walk
 
@@ -89,7 +91,7 @@ def small_disk():
         if mounted.returncode:
             pytest.skip("no right to mount a small disk")
         yield Path(folder)
-        subprocess.run(["umount", folder], check=True)
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def enlarge(disk):
@@ -128,6 +130,7 @@ def unprivileged():
     """A folder of somebody who may not do everything, and the right to no more than that for the test."""
     folder = Path(tempfile.mkdtemp())
     root = os.geteuid() == 0
+    SystemClock().boot()  # what Python loads when first needed, it may not be able to load then
     if root:
         os.chown(folder, NOBODY, NOBODY)
         os.seteuid(NOBODY)
@@ -227,6 +230,48 @@ async def test_a_store_that_is_locked_for_too_long_is_refused_to_writers_only(pa
     await store.close()
 
 
+async def test_a_new_store_waits_for_who_else_is_making_it(path, program):
+    """SQLite does not wait by itself when the journal of a new file is switched."""
+    holder = program(HOLD.replace("IMMEDIATE", "EXCLUSIVE").replace("sys.stdin.read()", "sys.stdin.readline()"), path)
+    holder.stdout.readline()
+    impatient = SqliteStore(path, busy_timeout=0.05)
+    with pytest.raises(StoreUnavailableError, match="locked for too long"):
+        await impatient.open()
+    patient = SqliteStore(path)
+    opening = asyncio.ensure_future(patient.open())
+    await asyncio.wait([opening], timeout=0.1)
+    assert not opening.done()
+    holder.stdin.write("go\n")
+    await opening
+    await patient.close()
+
+
+@pytest.mark.parametrize("found", [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR])
+def test_the_journal_is_switched_as_soon_as_it_can_be(found):
+    class Busy:
+        asked = 0
+
+        def execute(self, _):
+            self.asked += 1
+            if self.asked < 3:
+                error = sqlite3.OperationalError("database is locked")
+                error.sqlite_errorcode = found
+                raise error
+            return self
+
+        def fetchone(self):
+            return ("wal",)
+
+    db = Busy()
+    if found == sqlite3.SQLITE_BUSY:
+        connection._use_wal(db, 10)
+        assert db.asked == 3
+    else:
+        with pytest.raises(sqlite3.OperationalError):
+            connection._use_wal(db, 10)
+        assert db.asked == 1
+
+
 WRITE = """
 import asyncio, sys
 from drupe.storage.sqlite import SqliteStore
@@ -234,10 +279,10 @@ from drupe.testing.store_case import born, walk
 
 async def main(path, owner):
     store = SqliteStore(path)
-    await store.open()
-    await store.join(owner, lease=60)
     print("ready", flush=True)
     sys.stdin.readline()
+    await store.open()
+    await store.join(owner, lease=60)
     rows = [await born(store, f"{owner}-{n}", owner=owner) for n in range(3)]
     await asyncio.gather(*(walk(store, row, 40) for row in rows))
     await store.close()

@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 from typing import Final, Literal
 
+from drupe.runtime.clock import tick
 from drupe.storage.sqlite import file, schema
 
 Durability = Literal["full", "process"]
@@ -70,19 +71,16 @@ def _connect(path: Path, busy_timeout: float) -> sqlite3.Connection:
 
 
 def _use_wal(db: sqlite3.Connection, busy_timeout: float) -> None:
-    """Switch to the write-ahead log. SQLite does not wait for a lock here, so it is asked again until it can."""
-    nap = threading.Event()
-    for attempt in range(max(1, int(busy_timeout / 0.02))):
-        if attempt:
-            nap.wait(0.02)
+    """Switch to the write-ahead log. SQLite does not always wait for a lock here, so it is asked again until it can."""
+    nap, deadline = threading.Event(), tick() + busy_timeout
+    while True:
         try:
             db.execute("PRAGMA journal_mode = WAL").fetchone()
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                raise
-        else:
             return
-    db.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or tick() > deadline:
+                raise
+        nap.wait(0.01)
 
 
 def _lenient(text: bytes) -> str:

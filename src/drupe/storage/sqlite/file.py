@@ -4,6 +4,7 @@ Nothing here changes a file that is not a store: it is looked at through SQLite 
 neither locks nor repairs.
 """
 
+import contextlib
 import os
 import re
 import sqlite3
@@ -75,7 +76,8 @@ def prepare(path: Path) -> None:
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        with contextlib.suppress(FileExistsError):  # another program was faster
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def refuse_foreign(path: Path) -> None:

@@ -68,7 +68,11 @@ class SqliteStore:
 
     async def open(self) -> None:
         await self._writer.start()
-        await self._reader.start()
+        try:
+            await self._reader.start()
+        except BaseException:
+            await self._writer.close()
+            raise
 
     async def close(self) -> None:
         await self._reader.close()
