@@ -93,7 +93,7 @@ class Writer(Generic[Request]):
             thread.join()
 
     def _run(self, ready: "Waited[None]", ended: "Waited[None]") -> None:
-        reason = self._closed
+        reason, failure = self._closed, None
         try:
             self._work.begin()
             self._refuse = None
@@ -104,12 +104,15 @@ class Writer(Generic[Request]):
             if ready.done():
                 reason = _always(error)
             else:
-                self._thread = None
-                ready.set_exception(error)
-        finally:
+                failure = error
+        try:
             self._work.end()
+        finally:
             self._refuse = reason
             self._turn_away()
+            if failure is not None:  # told last: whoever hears of it may start another thread at once
+                self._thread = None
+                ready.set_exception(failure)
             ended.set_result(None)
 
     def _work_off(self) -> bool:
