@@ -23,7 +23,8 @@ NO_INPUTS: Final = msgspec.Raw()
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything of a process between two steps."""
 
-    format: int = FORMAT
+    # By a factory, so that it is always written: a default that is left out would change its meaning with `FORMAT`.
+    format: int = msgspec.field(default_factory=lambda: FORMAT)
     pid: str
     kind: str
     """Identifier of the class, ``module:QualName``."""
