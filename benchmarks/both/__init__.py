@@ -1,0 +1,1 @@
+"""Works whose text is the same for drupe and plumpy."""

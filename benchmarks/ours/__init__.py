@@ -1,0 +1,1 @@
+"""Works that can only be written for drupe."""

@@ -1,0 +1,167 @@
+"""What is measured, and what is wanted: the whole list."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from measure import Clock, Work
+
+Kind = Literal["times plumpy", "at most of floor", "seconds at most", "works"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is wanted of drupe.
+
+    ``times plumpy``: at least so many times as fast. ``at most of floor``: takes at most so many times what the
+    floor takes. ``seconds at most``: takes no longer. ``works``: gets to its end.
+    """
+
+    kind: Kind
+    value: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        group: what it is about, one word for the command line.
+        clock: which time counts: that of the processor where nothing waits, the clock's where a disk or thread does.
+    """
+
+    group: str
+    name: str
+    works: Mapping[str, Work]
+    target: Target | None = None
+    clock: Clock = "cpu"
+    runs: int | None = None
+
+
+def _work(place: str, **options: Any) -> Work:
+    return Work(place=place, options=options)
+
+
+def _sides(place: str, floor: Work, *, size: int, **options: Any) -> dict[str, Work]:
+    """Get a work of `both`, with its floor."""
+    work = _work(f"both.{place}", size=size, **options)
+    return {"floor": floor, "drupe": work, "plumpy": work}
+
+
+SIX: Final = Target("times plumpy", 6.0)
+THREE: Final = Target("times plumpy", 3.0)
+
+
+def _processes() -> Iterator[Row]:
+    for body in ("sync", "async"):
+        floor = _work("bare.process:one_after_the_other", size=1000)
+        works = _sides("process:one_after_the_other", floor, size=500, body=body)
+        yield Row(group="process", name=f"no-op process, one after the other, {body} run", works=works, target=SIX)
+    for body in ("sync", "async"):
+        floor = _work("bare.process:at_once", size=5000)
+        works = _sides("process:at_once", floor, size=5000, body=body)
+        yield Row(group="process", name=f"no-op process, 5,000 at once, {body} run", works=works, target=SIX)
+
+
+def _steps() -> Iterator[Row]:
+    floor = _work("bare.step:turns", size=10_000)
+    for body in ("sync", "async"):
+        works = _sides("step:continued", floor, size=10_000, body=body)
+        yield Row(group="step", name=f"`Continue`, {body} step", works=works, target=SIX)
+
+
+def _chains() -> Iterator[Row]:
+    floor = _work("bare.step:turns", size=20_000)
+    works = _sides("chain:loop", floor, size=20_000, depth=0)
+    yield Row(group="chain", name="`while_` of 10,000 x 2 steps", works=works, target=SIX)
+    for depth in (1, 10, 50, 100):
+        works = _sides("chain:loop", floor, size=4_000, depth=depth)
+        yield Row(group="chain", name=f"`while_` of 2,000 x 2 steps, {depth} deep in `if_`", works=works, target=SIX)
+    deep = {
+        "floor": _work("both.chain:loop", size=20_000, depth=0),
+        "drupe": _work("both.chain:loop", size=20_000, depth=100),
+    }
+    yield Row(
+        group="chain", name="drupe 100 deep (floor: drupe 0 deep)", works=deep, target=Target("at most of floor", 1.3)
+    )
+    for length in (10, 100, 1_000, 10_000):
+        works = _sides("chain:flat", floor, size=max(2_000, length), length=length)
+        yield Row(group="chain", name=f"outline of {length:,} steps, with its process", works=works, target=SIX)
+
+
+def _nesting() -> Iterator[Row]:
+    for depth in (1, 10, 50):
+        floor = _work("bare.process:nested", size=500, depth=depth)
+        works = _sides("nesting:executed", floor, size=500, depth=depth)
+        yield Row(group="nesting", name=f"nested `execute()`, depth {depth}", works=works, target=THREE)
+    work = _work("both.nesting:executed", size=1, depth=5_000)
+    works = {"drupe": work, "plumpy": work}
+    yield Row(group="nesting", name="nested `execute()`, depth 5,000", works=works, target=Target("works"))
+
+
+def _checkpoints() -> Iterator[Row]:
+    for label, data, sizes, wanted in (("5 integers", 0, (500, 500), 5.0), ("1 MB", 1_000_000, (5, 2), 10.0)):
+        size, theirs = sizes
+        for verb, place in (("save", "save"), ("load", "load")):
+            works = {
+                "floor": _work(f"bare.checkpoint:{place}", size=size, data=data),
+                "drupe": _work(f"ours.checkpoint:{place}", size=size, data=data),
+                "plumpy": _work(f"theirs.checkpoint:{place}", size=theirs, data=data),
+            }
+            target = Target("times plumpy", wanted)
+            yield Row(group="checkpoint", name=f"{verb} a checkpoint, {label}", works=works, target=target)
+        works = {**works, "floor": _work("bare.checkpoint:save", size=size, data=data)}
+        works["drupe"] = _work("ours.checkpoint:save_again", size=size, data=data)
+        works["plumpy"] = _work("theirs.checkpoint:save", size=theirs, data=data)
+        yield Row(group="checkpoint", name=f"save one more checkpoint, {label}", works=works)
+
+
+def _durable() -> Iterator[Row]:
+    for processes, size, rates in ((100, 50, {"full": 0.45, "process": 0.45}), (1, 500, {"full": 0.8, "process": 0.5})):
+        for durability, rate in rates.items():
+            options = {"processes": processes, "size": size, "durability": durability}
+            works = {side: _work(f"{place}.durable:steps", **options) for side, place in PLACES.items()}
+            yield Row(
+                group="durable",
+                name=f"durable step, {processes} at once, {durability}",
+                works=works,
+                target=Target("at most of floor", 1 / rate),
+                clock="wall",
+            )
+
+
+PLACES: Final = {"floor": "bare", "drupe": "ours"}
+
+
+def _lists() -> Iterator[Row]:
+    floor = _work("bare.listing:listed", size=50, processes=100_000)
+    for query in ("all", "page 2", "class and state"):
+        works = {"floor": floor, "drupe": _work("ours.listing:listed", size=50, processes=100_000, query=query)}
+        target = Target("seconds at most", 0.005)
+        yield Row(group="listing", name=f"list 100 of 100,000: {query}", works=works, target=target, clock="wall")
+
+
+def _imports() -> Iterator[Row]:
+    for place, label, target in (
+        ("whole", "whole `python -c`", Target("at most of floor", 1.6)),
+        ("imported", "by -X importtime", None),
+    ):
+        works = {
+            "floor": _work(f"bare.start:{place}", module="asyncio"),
+            "drupe": _work(f"bare.start:{place}", module="drupe"),
+            "plumpy": _work(f"bare.start:{place}", module="plumpy"),
+        }
+        name = f"import, {label} (floor: asyncio)"
+        yield Row(group="import", name=name, works=works, target=target, clock="wall", runs=20)
+
+
+ROWS: Final = (
+    *_processes(),
+    *_steps(),
+    *_chains(),
+    *_nesting(),
+    *_checkpoints(),
+    *_durable(),
+    *_lists(),
+    *_imports(),
+)

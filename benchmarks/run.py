@@ -1,0 +1,104 @@
+"""Measure drupe beside plumpy 0.26.1, and both beside the bare work, in one run.
+
+    make bench                                           # or
+    python benchmarks/run.py step chain --runs 9         # some rows only
+    python benchmarks/run.py --json > figures.json
+
+The exit code is 1 when something that is wanted was not reached (`--no-fail`: 0), 2 when nothing could be measured.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from measure import HERE, SideError, interleave
+from rich.console import Console
+from rows import ROWS, Row
+from table import table
+from verdict import Result
+
+PLUMPY: Final = HERE.parent / ".venv-bench" / "bin" / "python"
+GROUPS: Final = tuple(dict.fromkeys(row.group for row in ROWS))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, and get the exit code."""
+    options = _parser().parse_args(arguments)
+    plumpy = None if options.plumpy == "none" else Path(options.plumpy)
+    if plumpy is not None and not plumpy.exists():
+        print(f"there is no interpreter with plumpy at {plumpy}: `make bench` makes it", file=sys.stderr)
+        return 2
+    progress = Console(stderr=True)
+    rows = [row for row in ROWS if not options.groups or row.group in options.groups]
+    results = []
+    for number, row in enumerate(rows, 1):
+        progress.print(f"[{number}/{len(rows)}] {row.name}", markup=False, highlight=False)
+        results.append(_measured(row, plumpy, options))
+    if options.json:
+        print(json.dumps({"machine": machine(), "rows": [result.as_json() for result in results]}, indent=1))
+    else:
+        _print(results)
+    missed = [result for result in results if result.reached() is False]
+    return 1 if missed and not options.no_fail else 0
+
+
+def _measured(row: Row, plumpy: Path | None, options: argparse.Namespace) -> Result:
+    works = {side: work.small() if options.tiny else work for side, work in row.works.items()}
+    if plumpy is None:
+        works.pop("plumpy", None)
+    runs = options.runs if options.tiny else max(options.runs, row.runs or 0)
+    return Result(row, interleave(works, plumpy=str(plumpy), runs=runs))
+
+
+def _print(results: Sequence[Result]) -> None:
+    # A pipe or a log gets the whole width: a table that is cut says nothing.
+    console = Console() if sys.stdout.isatty() else Console(width=150)
+    console.print(table(results))
+    found = machine()
+    console.print(f"{found['python']}, {found['cores']} cores, load {found['load']:.1f} at the end", highlight=False)
+    for result in results:
+        for name, side in result.sides.items():
+            if isinstance(side, SideError):
+                console.print(f"{name} fails in {result.row.name}: {side}", highlight=False, markup=False)
+    verdicts = [result.reached() for result in results]
+    console.print(f"reached {verdicts.count(True)} of {len(verdicts) - verdicts.count(None)}", highlight=False)
+
+
+def machine() -> dict[str, Any]:
+    """Get what the figures depend on."""
+    return {
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "system": platform.platform(),
+        "cores": os.cpu_count(),
+        "load": os.getloadavg()[0],
+    }
+
+
+def _group(name: str) -> str:
+    if name not in GROUPS:
+        raise argparse.ArgumentTypeError(f"there is no {name!r}; there are {', '.join(GROUPS)}")
+    return name
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument(
+        "groups", nargs="*", metavar="GROUP", type=_group, help=f"which rows, all by default: {', '.join(GROUPS)}"
+    )
+    parser.add_argument("--runs", type=int, default=7, help="how often each side is measured (default 7)")
+    parser.add_argument(
+        "--plumpy", default=os.environ.get("DRUPE_BENCH_PLUMPY", PLUMPY), help="interpreter with plumpy"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, with every single run")
+    parser.add_argument("--no-fail", action="store_true", help="exit with 0 even if something was not reached")
+    parser.add_argument("--tiny", action="store_true", help="do almost nothing, to see that everything runs")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,96 @@
+"""Every benchmark runs, at a size that measures nothing; and figures become the right verdicts."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+import run
+from measure import Figures, SideError, Work, interleave
+from rows import ROWS, Row, Target
+from verdict import Result
+
+BENCHMARKS = Path(run.__file__).parent
+
+
+def result(target: Target | None, **medians: float | None) -> Result:
+    sides = {
+        name: SideError("it broke") if median is None else Figures([median, median, 9.0], [0.0, 0.0, 0.0])
+        for name, median in medians.items()
+    }
+    return Result(Row(group="g", name="n", works={}, target=target, clock="wall"), sides)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", run.GROUPS)
+def test_every_row_runs_and_says_what_it_took(group: str) -> None:
+    command = [sys.executable, "run.py", group, "--tiny", "--runs", "1", "--plumpy", "none", "--json", "--no-fail"]
+
+    ended = subprocess.run(command, cwd=BENCHMARKS, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0, ended.stderr
+    rows = json.loads(ended.stdout)["rows"]
+    assert len(rows) == sum(row.group == group for row in ROWS)
+    for row in rows:
+        assert "drupe" in row["sides"]
+        for name, side in row["sides"].items():
+            assert side.get("median", 0.0) > 0.0, (row["name"], name, side)
+
+
+@pytest.mark.parametrize(
+    ("target", "medians", "reached"),
+    [
+        (Target("times plumpy", 6.0), {"drupe": 1.0, "plumpy": 6.0}, True),
+        (Target("times plumpy", 6.0), {"drupe": 1.0, "plumpy": 5.9}, False),
+        (Target("times plumpy", 6.0), {"drupe": 1.0}, None),
+        (Target("times plumpy", 6.0), {"drupe": 1.0, "plumpy": None}, None),
+        (Target("times plumpy", 6.0), {"drupe": None, "plumpy": 5.9}, False),
+        (Target("at most of floor", 1.3), {"drupe": 1.3, "floor": 1.0}, True),
+        (Target("at most of floor", 1.3), {"drupe": 1.4, "floor": 1.0}, False),
+        (Target("seconds at most", 0.005), {"drupe": 0.005}, True),
+        (Target("seconds at most", 0.005), {"drupe": 0.006}, False),
+        (Target("works"), {"drupe": 1.0, "plumpy": None}, True),
+        (Target("works"), {"drupe": None}, False),
+        (None, {"drupe": 1.0, "plumpy": 0.1}, None),
+    ],
+)
+def test_a_target_is_reached_missed_or_cannot_be_judged(target, medians, reached) -> None:
+    assert result(target, **medians).reached() is reached
+
+
+def test_ratios_are_of_medians_and_noise_is_the_widest_spread() -> None:
+    found = result(None, floor=2.0, drupe=4.0, plumpy=8.0)
+
+    assert found.times("drupe", "floor") == 2.0
+    assert found.times("plumpy", "drupe") == 2.0
+    assert found.noise() == pytest.approx((9.0 - 2.0) / 2.0)
+
+
+def test_a_side_that_breaks_says_why_and_the_others_are_measured() -> None:
+    good = Work(place="bare.process:one_after_the_other", options={"size": 1})
+    bad = Work(place="bare.process:one_after_the_other", options={"weight": 1})
+
+    found = interleave({"floor": good, "drupe": bad}, plumpy="", runs=2)
+
+    assert isinstance(found["floor"], Figures)
+    assert len(found["floor"].wall) == 2
+    assert isinstance(found["drupe"], SideError)
+    assert "weight" in str(found["drupe"])
+
+
+@pytest.mark.parametrize(("options", "code"), [([], 1), (["--no-fail"], 0)])
+def test_a_missed_target_is_an_error_unless_it_is_allowed(options, code, monkeypatch, capsys) -> None:
+    missed = result(Target("seconds at most", 0.0), drupe=1.0)
+    monkeypatch.setattr(run, "_measured", lambda row, plumpy, options: missed)
+
+    assert run.main(["listing", "--plumpy", "none", *options]) == code
+    assert "NO" in capsys.readouterr().out
+
+
+def test_without_an_interpreter_for_plumpy_nothing_is_measured(capsys) -> None:
+    assert run.main(["--plumpy", "/nowhere/python"]) == 2
+    assert "make bench" in capsys.readouterr().err
