@@ -117,7 +117,9 @@ def _of_text(port: Port | None, text: str) -> Any:
         return text
     if bool in types and text.lower() in _TRUTH:
         return _TRUTH[text.lower()]
-    return _fit(value, types)
+    written = value if isinstance(value, str) else text  # 1.10 is a Decimal with two digits, and 12 a path
+    fitted = _fit(written, tuple(filter(_is_written, types)))
+    return _fit(value, types) if fitted is written else fitted
 
 
 def _of_value(port: Port | None, value: Any) -> Any:
@@ -192,6 +194,11 @@ _MAKERS: Final = {
 }
 _CONVERTED: Final = ("datetime", "decimal", "uuid")
 """Modules whose types msgspec makes out of text and numbers."""
+
+
+def _is_written(kind: type) -> bool:
+    """Tell whether values of a type are written as text, whatever it looks like."""
+    return kind.__module__ in _CONVERTED or issubclass(kind, PurePath)
 
 
 def _maker(kind: type) -> _Maker | None:
