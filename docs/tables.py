@@ -26,7 +26,7 @@ def rows(heads: Iterable[str], lines: Iterable[Iterable[object]]) -> str:
     """Get a table in Markdown."""
     heads = list(heads)
     table = [heads, ["---"] * len(heads), *lines]
-    return "".join(f"| {' | '.join(str(cell).replace('|', '\\|') for cell in line)} |\n" for line in table)
+    return "".join("| " + " | ".join(str(cell).replace("|", r"\|") for cell in line) + " |\n" for line in table)
 
 
 # --- what the code decides ---------------------------------------------------------------------------------
