@@ -147,6 +147,8 @@ def _fields(process: Any) -> dict[str, Any]:
 
 
 def _set_fields(process: Any, saved: Mapping[str, Any]) -> None:
+    if not saved:  # the usual case, and looking for declarations costs more than all the rest of a load
+        return
     declared = fields_of(type(process))
     unknown = saved.keys() - declared.keys()
     if unknown:
