@@ -80,6 +80,19 @@ def test_bash_is_told_that_a_colon_ends_no_word(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out.startswith("COMP_WORDBREAKS=${COMP_WORDBREAKS//:}\n")
 
 
+def test_a_key_press_is_answered(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_DRUPE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "drupe run fl")
+    monkeypatch.setenv("COMP_CWORD", "2")
+
+    with pytest.raises(SystemExit):
+        main([])
+
+    assert capsys.readouterr().out == "plain,flow.py:Flow\n"
+
+
 def test_a_class_path_is_taken_as_it_is() -> None:
     assert CLASS_PATH.convert("flow.py:Flow", None, None) == "flow.py:Flow"
     assert isinstance(CLASS_PATH, click.ParamType)

@@ -110,7 +110,7 @@ def resume_line(session: Session, pid: str) -> str:
 
 def _notice(progress: Screen | Lines, runner: Runner) -> str:
     """Get what is said at the first Ctrl-C. This runs in a signal handler: it only reads."""
-    running = runner.running()
+    running = [process for process in runner.running() if not process.stage.idle]
     steps = [f"{name(process.kind)}{_step(process)} ({short(process.pid)})" for process in running[:NAMED]]
     if len(running) > NAMED:
         steps.append(f"{len(running) - NAMED} more")

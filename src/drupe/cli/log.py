@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,10 +10,10 @@ from drupe.cli.session import Session
 
 
 class _Line(logging.Formatter):
-    """One line, with the last line of a traceback in the place of all of it."""
+    """One line, with an exception in the place of its traceback."""
 
     def formatException(self, ei: "logging._SysExcInfoType") -> str:  # noqa: N802 (the name is logging's)
-        return super().formatException(ei).rstrip().rpartition("\n")[2]
+        return " ".join("".join(traceback.format_exception_only(ei[1])).split())
 
     def format(self, record: logging.LogRecord) -> str:
         record.exc_text = None  # another handler's, with all of the traceback

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import click
 
-from drupe.cli.completion import completion
+from drupe.cli.completion import VARIABLE, completion
 from drupe.cli.config import config
 from drupe.cli.demo.command import demo
 from drupe.cli.exit_code import MEANING, ExitCode
@@ -65,12 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     session.json = "--json" in words  # also a wrong use of options is told as JSON
     session.debug = "--debug" in words
     try:
-        found = cli.main(words, prog_name="drupe", standalone_mode=False, obj=session)
-        return int(found or ExitCode.OK)
+        if VARIABLE in os.environ:  # a key press in a shell: answered by click, which ends the program
+            cli.main(prog_name="drupe")
+        with cli.make_context("drupe", words, obj=session) as context:
+            return int(cli.invoke(context) or ExitCode.OK)
     except click.exceptions.Exit as end:
         return end.exit_code
-    except click.Abort:
-        return report(session, KeyboardInterrupt())
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
         return ExitCode.UNEXPECTED
