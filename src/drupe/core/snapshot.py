@@ -60,17 +60,12 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             SnapshotError: it is something else, or of a newer format.
         """
         try:
-            found = _decode_header(body)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            raise SnapshotError(f"not a checkpoint of drupe: {error}") from error
-        if found.format > FORMAT:
-            raise SnapshotError(
-                f"the checkpoint has format {found.format}, this drupe reads up to {FORMAT}; upgrade drupe to load it"
-            )
-        try:
-            return _decode(body)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            raise SnapshotError(f"the checkpoint is damaged: {error}") from error
+            found = _decode(body)
+        except _UNREADABLE as error:
+            _refuse_newer(_format_of(body))
+            raise SnapshotError(f"not a checkpoint of drupe, or a damaged one: {error}") from error
+        _refuse_newer(found.format)
+        return found
 
     def contents(self) -> dict[str, Any]:
         """Get what a step can change, decoded.
@@ -102,6 +97,23 @@ class _Format(msgspec.Struct):
     format: int = FORMAT
 
 
+_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Snapshot).decode
-_decode_header = msgspec.msgpack.Decoder(_Format).decode
+_decode_format = msgspec.msgpack.Decoder(_Format).decode
+
+
+def _format_of(body: bytes) -> int:
+    """Get the format that unreadable bytes claim; ours if they claim none."""
+    try:
+        return _decode_format(body).format
+    except _UNREADABLE:
+        return FORMAT
+
+
+def _refuse_newer(found: int) -> None:
+    if found > FORMAT:
+        raise SnapshotError(
+            f"the checkpoint has format {found}, this drupe reads up to {FORMAT}; upgrade drupe to load it"
+        )
