@@ -71,7 +71,7 @@ def _draw(session: Session, process_class: type, described: Mapping[str, Any], o
 
     session.show(Text(described["class"], "bold"))
     if process_class.__doc__:
-        session.show(Padding(Text(inspect.cleandoc(process_class.__doc__)), (0, 0, 0, 2)))
+        session.show(Padding(Text(inspect.cleandoc(process_class.__doc__)), (0, 0, 0, 2), expand=False))
     for what in ("inputs", "outputs"):
         rows = table(what, "type", "", "")
         for path, port in ports(described[what]):
@@ -80,4 +80,4 @@ def _draw(session: Session, process_class: type, described: Mapping[str, Any], o
         if rows.row_count:
             session.show(rows)
     if outline:
-        session.show(Text("outline", "bold"), Padding(Text("\n".join(outline)), (0, 0, 1, 2)))
+        session.show(Text("outline", "bold"), Padding(Text("\n".join(outline)), (0, 0, 1, 2), expand=False))

@@ -1,6 +1,7 @@
 """What came of a process that was followed: its end with outputs, or where it stands and how to go on."""
 
 from drupe.cli.exit_code import ExitCode, of_outcome
+from drupe.cli.pid import short
 from drupe.cli.reading import Portrait
 from drupe.cli.session import Session
 from drupe.core.lifecycle import TERMINAL, State
@@ -65,8 +66,8 @@ def _draw(session: Session, portrait: Portrait) -> None:
     values = dict(portrait.outputs)
     session.show(head)
     if values:
-        session.show(Padding(values_table(values), (1, 0, 1, 2)))
+        session.show(Padding(values_table(values), (1, 0, 1, 2), expand=False))
     if (result := portrait.stage.get("result")) is not None:
-        session.show(Padding(values_table({"result": result}), (0, 0, 1, 2)))
+        session.show(Padding(values_table({"result": result}), (0, 0, 1, 2), expand=False))
     if portrait.state is State.EXCEPTED:
-        session.show(Text(f"drupe show {portrait.record.pid[-8:]} has the traceback", "bright_black"))
+        session.show(Text(f"drupe show {short(portrait.record.pid)} has the traceback", "bright_black"))

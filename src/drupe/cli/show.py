@@ -141,16 +141,16 @@ def _draw(session: Session, portrait: "Portrait", tree: "Family") -> None:
     )
     for what, values in parts:
         if values:
-            session.show(Text(f"\n{what}", "bold underline"), Padding(values_table(values), (0, 0, 0, 2)))
+            session.show(Text(f"\n{what}", "bold underline"), Padding(values_table(values), (0, 0, 0, 2), expand=False))
     if tree.children:
-        session.show(Text("\nchildren", "bold underline"), Padding(_tree(tree), (0, 0, 0, 2)))
+        session.show(Text("\nchildren", "bold underline"), Padding(_tree(tree), (0, 0, 0, 2), expand=False))
     if portrait.failure is not None:
         from rich.syntax import Syntax
 
         shown = Syntax(
             portrait.failure.traceback.rstrip(), "pytb", theme="ansi_dark", background_color="default", word_wrap=True
         )
-        session.show(Text("\ntraceback", "bold underline"), Padding(shown, (0, 0, 0, 2)))
+        session.show(Text("\ntraceback", "bold underline"), Padding(shown, (0, 0, 0, 2), expand=False))
 
 
 def _tree(family: "Family", tree: "Tree | None" = None) -> "Tree":
