@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from drupe import errors
+from drupe import WorkChain, errors
 from drupe.cli.exit_code import BY_ERROR, MEANING, ExitCode
 from drupe.cli.main import SECTIONS, cli
 from drupe.core.control import RULES, Effect, Posture, Verb
@@ -116,6 +116,13 @@ def _rule(posture: Posture, verb: Verb) -> str:
     return f"{rule.answer}{becomes}{'' if rule.effect is Effect.NOTHING else ' **now**'}"
 
 
+def taken_names() -> str:
+    """Get the names that a method of a process class must not have, unless it means to override."""
+    names = (name for name in dir(WorkChain) if not name.startswith(("_", "on_")))
+    meant = {"behaviours", "define", "run", "spec_type", "version"}
+    return ", ".join(f"`{name}`" for name in names if name not in meant) + "\n"
+
+
 TABLES: Final[dict[str, Callable[[], str]]] = {
     "settings": settings,
     "exit-codes": exit_codes,
@@ -123,6 +130,7 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "commands": commands,
     "global-options": global_options,
     "verbs": verbs,
+    "taken-names": taken_names,
 }
 
 
