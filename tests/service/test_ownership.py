@@ -115,11 +115,13 @@ from pathlib import Path
 from drupe.service.presence import Presence
 from drupe.service.runner import Runner
 from drupe.storage.sqlite import SqliteStore
-from tests.service.samples import Asking
+from drupe.core.lifecycle import State
+from tests.service.samples import Asking, reached
 
 async def main(path, folder):
     async with Runner(SqliteStore(path, durability="process"), presence=Presence(Path(folder))) as runner:
         process = await runner.launch(Asking, pid="orphan")
+        await reached(process, State.WAITING)
         print("waits", flush=True)
         await process
 

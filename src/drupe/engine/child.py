@@ -1,6 +1,7 @@
 """A child of a process: an awaitable that is saved by pid and finds its process again."""
 
-from collections.abc import Generator, Mapping
+import contextlib
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 from drupe.engine.stack import current
@@ -47,17 +48,25 @@ class Child:
         return await self._outcome(parent, child._life.host)
 
     async def _outcome(self, parent: Any, host: Any) -> Any:
-        if parent is None:
+        with suspended(parent):
             return await host.outcome(self.pid, self.process)
-        life = parent._life
-        life.waiting_for_child += 1
-        try:
-            return await host.outcome(self.pid, self.process)
-        finally:
-            life.waiting_for_child -= 1
 
     def __repr__(self) -> str:
         return f"<Child {self.kind} {self.pid}>"
+
+
+@contextlib.contextmanager
+def suspended(parent: Any | None) -> Iterator[None]:
+    """Count the running step of ``parent``, if any, as one that waits for a child."""
+    if parent is None:
+        yield
+        return
+    life = parent._life
+    life.waiting_for_child += 1
+    try:
+        yield
+    finally:
+        life.waiting_for_child -= 1
 
 
 def submit(parent: Any, process_class: type[Any], inputs: Mapping[str, Any] | None, key: str | None) -> Child:

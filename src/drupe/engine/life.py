@@ -269,6 +269,7 @@ class Life:
         self.lost, self.halted = error, True
         if self.future is not None and not self.future.done():
             self.future.set_exception(error)
+            self.future.exception()  # who waits is told; that nobody waits is no error
         if self.action is not None and not self.action.done():
             self.action.set_exception(error)
 

@@ -251,7 +251,8 @@ class Process(Hooks):
         """
         life = self._life
         if life.state not in TERMINAL:
-            bridge.run(drive.run(life, self), loop=life.loop)
+            with child.suspended(stack.current()):
+                bridge.run(drive.run(life, self), loop=life.loop)
             if life.halted and life.state not in TERMINAL:
                 raise Halted
         return life.outcome()

@@ -4,9 +4,7 @@ The kernel lets go of the lock however the interpreter ends, so a peer that gets
 An owner without a presence file is not known to be dead; then its lease has to run out.
 """
 
-import contextlib
 import fcntl
-import os
 from pathlib import Path
 from typing import IO
 
@@ -37,20 +35,19 @@ class Presence:
             file.close()
 
     def is_dead(self, owner: str) -> bool:
-        """Tell whether ``owner`` is known to be dead; its file is cleared away then."""
+        """Tell whether ``owner`` is known to be dead. Its file stays, and free: whoever asks later learns the same."""
         if owner in self._held:
             return False
         path = self._path(owner)
         try:
-            descriptor = os.open(path, os.O_RDWR)
+            file = path.open("rb")
         except OSError:
             return False
-        with contextlib.closing(os.fdopen(descriptor, "r+b")) as file:
+        with file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: others may be asking at this moment
             except OSError:
                 return False
-            path.touch()  # the file stays, and unlocked: whoever asks later learns the same
             return True
 
     def _path(self, owner: str) -> Path:

@@ -12,7 +12,7 @@ from drupe.engine.child import Origin
 from drupe.engine.listener import ProcessListener
 from drupe.engine.process import Process
 from drupe.engine.registry import ClassRegistry
-from drupe.errors import ChildMismatchError, DuplicateProcessError
+from drupe.errors import ChildMismatchError, ClosedError, DrupeError, DuplicateProcessError, FencedError
 from drupe.interfaces.ambient import Clock, Ids, Probe
 from drupe.interfaces.registry import Registry
 from drupe.interfaces.store import Store
@@ -28,6 +28,8 @@ P = TypeVar("P", bound=Process)
 
 LEASE: Final = 10.0
 """Seconds that an owner keeps its processes without a sign of life, on one machine."""
+_LOOKS: Final = 0.1
+_SETTLES: Final = 0.05
 
 
 class Runner:
@@ -91,10 +93,9 @@ class Runner:
     ) -> None:
         """Stop where every process stands, release what is owned, and close the store."""
         self._lease.stop()
-        tasks = [process._life.task for process in self._host.live.values() if process._life.task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks := self._tasks():
+            await _cancelled(tasks)
+        self._give_up(ClosedError, "its runner was left; it goes on where it is resumed")
         try:
             await self.store.leave(self.owner)
         finally:
@@ -190,15 +191,17 @@ class Runner:
 
     async def drained(self) -> None:
         """Wait until nothing runs here any more: everything ended, or, after `stop`, no step is running."""
-        while tasks := [process._life.task for process in self._host.live.values() if process._life.task is not None]:
-            if self._host.stopping and not self.running():
+        still = False
+        while tasks := self._tasks():
+            was_still, still = still, self._host.stopping and not self.running()
+            if still and was_still:
                 # What is left waits inside a step for a child that takes no more steps: that step is taken again.
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-                return
-            pause = 0.1 if self._host.stopping else None
-            await asyncio.wait(tasks, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+                await _cancelled(tasks)
+            elif still:  # a step whose child has just ended is about to go on
+                await asyncio.wait(tasks, timeout=_SETTLES)
+            else:
+                pause = _LOOKS if self._host.stopping else None
+                await asyncio.wait(tasks, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
 
     def living(self) -> list[Any]:
         """Get the processes that are owned here, have not ended, and were not given up."""
@@ -208,6 +211,23 @@ class Runner:
             if process.state not in TERMINAL and process._life.lost is None
         ]
 
+    def _tasks(self) -> list[asyncio.Task[Any]]:
+        return [process._life.task for process in self._host.live.values() if process._life.task is not None]
+
     def _fenced(self) -> None:
+        """Nothing here is ours any more; called on the lease's thread."""
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self.stop)
+            self._loop.call_soon_threadsafe(self._give_up, FencedError, f"its owner {self.owner} was declared dead")
+
+    def _give_up(self, kind: type[DrupeError], reason: str) -> None:
+        """Take no more steps, and tell whoever waits for one."""
+        self.stop()
+        for process in self.living():
+            process._life.abandon(kind(f"process {process.pid}: {reason}"))
+            process._life.nudge()
+
+
+async def _cancelled(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
