@@ -117,7 +117,10 @@ def _checkpoints() -> Iterator[Row]:
 
 
 def _durable() -> Iterator[Row]:
-    for processes, size, rates in ((100, 50, {"full": 0.45, "process": 0.45}), (1, 500, {"full": 0.8, "process": 0.5})):
+    for processes, size, rates in (
+        (100, 50, {"full": 0.45, "process": 0.45}),
+        (1, 1_000, {"full": 0.8, "process": 0.5}),
+    ):
         for durability, rate in rates.items():
             options = {"processes": processes, "size": size, "durability": durability}
             works = {side: _work(f"{place}.durable:steps", **options) for side, place in PLACES.items()}

@@ -19,7 +19,7 @@ from typing import Any, Final
 from measure import HERE, SideError, interleave
 from rich.console import Console
 from rows import ROWS, Row
-from table import table
+from table import markdown, table
 from verdict import Result
 
 PLUMPY: Final = HERE.parent / ".venv-bench" / "bin" / "python"
@@ -39,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number, row in enumerate(rows, 1):
         progress.print(f"[{number}/{len(rows)}] {row.name}", markup=False, highlight=False)
         results.append(_measured(row, plumpy, options))
-    if options.json:
+    if options.markdown:
+        print(markdown(results))
+    elif options.json:
         print(json.dumps({"machine": machine(), "rows": [result.as_json() for result in results]}, indent=1))
     else:
         _print(results)
@@ -95,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         "--plumpy", default=os.environ.get("DRUPE_BENCH_PLUMPY", PLUMPY), help="interpreter with plumpy"
     )
     parser.add_argument("--json", action="store_true", help="print JSON, with every single run")
+    parser.add_argument("--markdown", action="store_true", help="print the table as it stands in the documentation")
     parser.add_argument("--no-fail", action="store_true", help="exit with 0 even if something was not reached")
     parser.add_argument("--tiny", action="store_true", help="do almost nothing, to see that everything runs")
     return parser

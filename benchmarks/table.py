@@ -1,6 +1,7 @@
-"""The results as a table for people."""
+"""The results as a table for people: on a terminal, and in the documentation."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from measure import Figures
 from rich.table import Table
@@ -8,28 +9,42 @@ from rich.text import Text
 from rows import Target
 from verdict import Result
 
+HEADINGS: Final = (
+    "work", "floor", "drupe", "plumpy", "drupe/floor", "plumpy/drupe", "wanted", "noise", "reached",
+)  # fmt: skip
+
 
 def table(results: Sequence[Result]) -> Table:
-    """Get the table of all rows."""
-    made = Table("work", title="What one unit of work takes: medians", title_justify="left")
-    for name in ("floor", "drupe", "plumpy", "drupe/floor", "plumpy/drupe", "wanted", "noise"):
-        made.add_column(name, justify="right", no_wrap=True)
-    made.add_column("reached")
+    """Get the table of all rows for a terminal."""
+    made = Table(title="What one unit of work takes: medians", title_justify="left")
+    for name in HEADINGS:
+        made.add_column(name, justify="left" if name in ("work", "reached") else "right", no_wrap=name != "work")
     group = None
     for result in results:
         if group not in (None, result.row.group):
             made.add_section()
         group = result.row.group
-        made.add_row(
-            Text(result.row.name),
-            *(_taken(result, side) for side in ("floor", "drupe", "plumpy")),
-            _ratio(result.times("drupe", "floor")),
-            _ratio(result.times("plumpy", "drupe")),
-            wanted(result.row.target),
-            f"{result.noise():.0%}",
-            {True: "yes", False: "[bold]NO[/]", None: ""}[result.reached()],
-        )
+        made.add_row(*map(Text, cells(result)))
     return made
+
+
+def markdown(results: Sequence[Result]) -> str:
+    """Get the table of all rows for a page of the documentation."""
+    lines = [HEADINGS, ("---", *["---:"] * (len(HEADINGS) - 2), "---"), *map(cells, results)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def cells(result: Result) -> tuple[str, ...]:
+    """Get one line."""
+    return (
+        result.row.name,
+        *(_taken(result, side) for side in ("floor", "drupe", "plumpy")),
+        _ratio(result.times("drupe", "floor")),
+        _ratio(result.times("plumpy", "drupe")),
+        wanted(result.row.target),
+        f"{result.noise():.0%}",
+        {True: "yes", False: "NO", None: ""}[result.reached()],
+    )
 
 
 def wanted(target: Target | None) -> str:

@@ -94,3 +94,14 @@ def test_a_missed_target_is_an_error_unless_it_is_allowed(options, code, monkeyp
 def test_without_an_interpreter_for_plumpy_nothing_is_measured(capsys) -> None:
     assert run.main(["--plumpy", "/nowhere/python"]) == 2
     assert "make bench" in capsys.readouterr().err
+
+
+def test_the_documentation_gets_the_same_lines(monkeypatch, capsys) -> None:
+    missed = result(Target("times plumpy", 6.0), floor=1.0, drupe=2.0, plumpy=4.0)
+    monkeypatch.setattr(run, "_measured", lambda row, plumpy, options: missed)
+
+    run.main(["step", "--plumpy", "none", "--markdown"])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + sum(row.group == "step" for row in ROWS)
+    assert lines[2] == "| n | 1 s | 2 s | 4 s | 2 | 2 | ≥ 6x plumpy | 800% | NO |"
