@@ -96,6 +96,24 @@ def test_a_module_can_be_run_and_its_process_resumed(drupe: Shell) -> None:
     assert drupe("resume", pid).out.splitlines() == [pid, "state: finished", "outputs.double: 2.0", "result: done"]
 
 
+def test_children_that_nobody_waits_for_are_run_to_their_end_too(drupe: Shell) -> None:
+    (drupe.folder / "parent.py").write_text(
+        "import asyncio\n"
+        "from drupe import Continue, Process\n"
+        "class Slow(Process):\n"
+        "    def run(self): return Continue(self.more, 20)\n"
+        "    async def more(self, left):\n"
+        "        await asyncio.sleep(0)\n"
+        "        return Continue(self.more, left - 1) if left else None\n"
+        "class Parent(Process):\n"
+        "    def run(self): self.submit(Slow)\n"
+    )
+
+    drupe.ok("run", "parent.py:Parent")
+
+    assert [record["state"] for record in drupe.ok("ps", "--json").json] == ["finished", "finished"]
+
+
 # --- resume ------------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from drupe.storage.sqlite.store import SqliteStore
 from tests.cli.shell import SIGNALS, Shell, line_with
 
 pytestmark = pytest.mark.slow
@@ -101,6 +102,27 @@ def test_an_interrupt_during_an_import_is_one_line(drupe: Shell) -> None:
         assert command.stderr is not None
         assert command.stderr.read() == "error: interrupted\n"
         assert command.wait() == 130
+
+
+async def test_a_command_whose_process_was_taken_over_says_so_and_ends(drupe: Shell) -> None:
+    (drupe.folder / "waiter.py").write_text(
+        "from drupe import Process, Wait\n"
+        "class Waiter(Process):\n"
+        "    def run(self): return Wait(self.go, 'for ever')\n"
+        "    def go(self): pass\n"
+    )
+    (drupe.folder / "drupe.toml").write_text("lease = 0.3")
+    with drupe.started("run", "waiter.py:Waiter", "--pid", "mine") as command:
+        line_with(command.stderr, "waiting")
+        store = SqliteStore(drupe.folder / ".drupe" / "store.db")
+        await store.open()
+        owner = (await store.record("mine")).owner
+        assert owner is not None
+        await store.join("thief", lease=60)
+        await store.claim("mine", owner="thief", dead=[owner])
+        await store.close()
+        assert "process mine" in line_with(command.stderr, "error: ")
+        assert command.wait() == 7
 
 
 def test_a_process_that_runs_is_left_to_its_owner(drupe: Shell) -> None:

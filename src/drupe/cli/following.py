@@ -20,6 +20,7 @@ from drupe.cli.reading import Portrait, portray
 from drupe.cli.session import Session
 from drupe.core.lifecycle import TERMINAL, State
 from drupe.engine.process import Process
+from drupe.errors import FencedError
 from drupe.service.runner import Runner
 from drupe.service.wiring import open_runner
 
@@ -62,27 +63,35 @@ async def _followed(
 
 
 async def _until_end(runner: Runner, process: Process, stop: asyncio.Event) -> BaseException | None:
-    """Wait for the end of the process, or for all steps that run to end once a stop was asked for.
+    """Wait until all that runs here has ended, or, once a stop was asked for, until no step is running.
 
     Returns:
         What the process, or one of its hooks, raised.
+
+    Raises:
+        FencedError: somebody else owns the process now.
+        StoreError: the store failed.
     """
     runner.start(process)
-    over = asyncio.ensure_future(runner.wait(process))  # noqa: TID251 (awaited below, and in the end cancelled)
-    asked = asyncio.ensure_future(stop.wait())  # noqa: TID251 (as above)
+    over = asyncio.ensure_future(runner.wait(process))  # noqa: TID251 (it and the next two are cancelled in the end)
+    drained = asyncio.ensure_future(runner.drained())  # noqa: TID251
+    asked = asyncio.ensure_future(stop.wait())  # noqa: TID251
     try:
-        await asyncio.wait([over, asked], return_when=asyncio.FIRST_COMPLETED)
-        if not over.done():
-            await runner.drained()
-            return None
-        error = over.exception()
-        if error is not None and process.state not in TERMINAL:
+        await asyncio.wait([drained, asked], return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            await runner.drained()  # anew: it waits for less now
+        if process.state in TERMINAL:
+            await asyncio.wait([over])
+            return over.exception()
+        if over.done() and (error := over.exception()) is not None:
             raise error
-        return error
+        if not stop.is_set():
+            raise FencedError(f"process {process.pid} was taken over: it goes on where its new owner is")
+        return None
     finally:
-        for task in (over, asked):
+        for task in (over, drained, asked):
             task.cancel()
-        await asyncio.gather(over, asked, return_exceptions=True)
+        await asyncio.gather(over, drained, asked, return_exceptions=True)
 
 
 def announce(session: Session, pid: str, what: str) -> None:
