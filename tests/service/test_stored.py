@@ -1,8 +1,8 @@
 """What a stored process leaves in its store at each transition."""
 
 from drupe.core.snapshot import Snapshot
-from drupe.storage.memory import MemoryStore
 from drupe.service.runner import Runner
+from drupe.storage.memory import MemoryStore
 from tests.service.samples import Sum
 
 

@@ -13,7 +13,7 @@ from drupe.core.record import Change, Fence, Query, Record
 from drupe.core.snapshot import NO_INPUTS, Snapshot
 from drupe.engine import saving
 from drupe.engine.child import Origin
-from drupe.errors import InvalidStateError, OwnedError, UpcastError
+from drupe.errors import CorruptedError, InvalidStateError, OwnedError, SnapshotError, UnknownClassError, UpcastError
 from drupe.interfaces.registry import Registry
 from drupe.service.stored import StoredHost, Tenure
 
@@ -21,6 +21,7 @@ _LOG: Final = logging.getLogger("drupe.service")
 
 _POLL: Final = 0.05
 _POLL_AT_MOST: Final = 1.0
+_NOT_TO_BE_LOADED: Final = (CorruptedError, SnapshotError, UnknownClassError)
 
 
 class StoredRecovery:
@@ -97,9 +98,11 @@ class StoredRecovery:
                     process = await self.resume(record.pid)
                 except OwnedError as error:
                     _LOG.info("%s", error)
-                    continue
-                self._host.start(process)
-                found.append(process)
+                except _NOT_TO_BE_LOADED as error:  # whoever waits for it meets the same error; the others go on
+                    _LOG.warning("child %s of %s is left as it is: %s", record.pid, pid, error)
+                else:
+                    self._host.start(process)
+                    found.append(process)
             found.extend(await self.resume_below(record.pid))
         return found
 
@@ -176,23 +179,27 @@ class StoredRecovery:
         return await self._store.claim(record.pid, owner=self._host.owner, dead=dead)
 
     async def _pause(self, record: Record, snapshot: Snapshot, reason: str) -> None:
+        if record.paused and record.status == reason:  # it was tried before
+            return
         claimed = await self._claim(record)
-        body = msgspec.structs.replace(_bare(snapshot), paused=True, status=reason, before=snapshot.status).encode()
-        await self._store.save(
-            Change(
-                pid=record.pid,
-                epoch=claimed.epoch,
-                seq=claimed.seq + 1,
-                at=self._host.now(),
-                was=record.state,
-                state=record.state,
-                body=body,
-                event="paused",
-                detail=reason,
-                paused=True,
-                status=reason,
+        before = snapshot.before if snapshot.paused else snapshot.status
+        body = msgspec.structs.replace(_bare(snapshot), paused=True, status=reason, before=before).encode()
+        if claimed.seq == record.seq:
+            await self._store.save(
+                Change(
+                    pid=record.pid,
+                    epoch=claimed.epoch,
+                    seq=claimed.seq + 1,
+                    at=self._host.now(),
+                    was=record.state,
+                    state=record.state,
+                    body=body,
+                    event="paused",
+                    detail=reason,
+                    paused=True,
+                    status=reason,
+                )
             )
-        )
         await self._store.release(Fence(record.pid, claimed.epoch))
 
 

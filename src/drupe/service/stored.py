@@ -98,23 +98,20 @@ class StoredHost:
             ChildMismatchError: its pid belongs to another class or other inputs.
             FencedError: its parent is not ours any more.
         """
+        birth, snapshot = self._birth(process)
+        parent = self.live.get(process.parent)
+        fence = None if parent is None else Fence(parent.pid, parent._life.tenure.epoch)
+        self._probe("host.create")
+        (record,) = await self.store.create([birth], fence=fence)
+        self._probe("host.created")
+        if self._is_new(record) and process.pid not in self.live:
+            self.take(process, Tenure(1, 1, snapshot))
+            return
+        if process.parent is None:
+            raise DuplicateProcessError(f"there is a process {process.pid} already; resume it, or choose another pid")
         twin = self.at_hand(process.pid)
-        if twin is None:
-            birth, snapshot = self._birth(process)
-            parent = self.live.get(process.parent)
-            fence = None if parent is None else Fence(parent.pid, parent._life.tenure.epoch)
-            self._probe("host.create")
-            (record,) = await self.store.create([birth], fence=fence)
-            self._probe("host.created")
-            if self._is_new(record):
-                self.take(process, Tenure(1, 1, snapshot))
-                return
-            if process.parent is None:
-                raise DuplicateProcessError(
-                    f"there is a process {process.pid} already; resume it, or choose another pid"
-                )
-            if await self.recovery.adopt(process):
-                return
+        if twin is None and await self.recovery.adopt(process):
+            return
         # It is run by another object, here or elsewhere; this one becomes what that one comes to.
         found = await self.recovery.ended(process.pid, twin)
         saving.restore(process, process._life, saving.snapshot_of(found))
