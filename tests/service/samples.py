@@ -104,3 +104,9 @@ async def reached(process, state):
     if process.state is not state:
         await listener.event.wait()
     process.remove_process_listener(listener)
+
+
+async def until(holds):
+    """Let the loop turn until something holds."""
+    while not holds():  # noqa: ASYNC110 (what is waited for has no event of its own)
+        await asyncio.sleep(0)

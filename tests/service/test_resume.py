@@ -28,7 +28,7 @@ from drupe.errors import (
 )
 from drupe.service.runner import Runner
 from drupe.storage.memory import MemoryState, MemoryStore
-from tests.service.samples import Asking, Sum, reached
+from tests.service.samples import Asking, Sum, reached, until
 
 
 class Failing(Process):
@@ -112,8 +112,7 @@ async def test_descendants_are_resumed_also_of_a_process_that_has_ended(runner):
     async with runner() as one:
         process = await one.launch(Leaves)
         await process
-        while len(one.living()) != 3 or any(found.state is not State.WAITING for found in one.living()):
-            await asyncio.sleep(0)
+        await until(lambda: [found.state for found in one.living()] == [State.WAITING] * 3)
     async with runner() as other:
         again = await other.resume(process.pid)
         assert again.state is State.FINISHED
@@ -129,7 +128,7 @@ async def test_a_descendant_that_somebody_else_runs_is_left_to_them(runner):
         process = await one.launch(Leaves)
         await process
         asking = await one.launch(Asking)
-        await one.store.release((await _fence(one, asking.pid)))
+        await one.store.release(await _fence(one, asking.pid))
         async with runner() as other:
             await other.resume(asking.pid)
             again = await other.resume(process.pid)
@@ -144,8 +143,7 @@ async def test_a_parent_waits_for_a_child_that_another_runner_runs(runner):
     """Its step is repeated here while its child lives there: it looks again and again until the child has ended."""
     async with runner() as one:
         parent = await one.launch(AwaitsAsking)
-        while len(one.living()) < 2:
-            await asyncio.sleep(0)
+        await until(lambda: len(one.living()) == 2)
         (child,) = [found for found in one.living() if isinstance(found, Asking)]
         await reached(child, State.WAITING)
         await one.store.release(await _fence(one, parent.pid))
@@ -323,8 +321,7 @@ async def test_damage_affects_the_damaged_process_alone(store, path):
 async def test_a_damaged_child_fails_the_step_that_waits_for_it_and_nobody_else(store, path):
     async with Runner(store()) as one:
         parent = await one.launch(AwaitsAsking, pid="parent")
-        while len(one.living()) < 2:
-            await asyncio.sleep(0)
+        await until(lambda: len(one.living()) == 2)
         (child,) = [found for found in one.living() if isinstance(found, Asking)]
         await reached(child, State.WAITING)
         beside = await one.launch(Asking, pid="beside")
@@ -382,8 +379,7 @@ async def test_a_step_that_asks_for_another_child_when_it_is_repeated_fails_and_
     registry.add(Sum)
     async with runner(registry=registry) as one:
         process = await one.launch(Fickle)
-        while asked == [[1], [2]] or len(one.living()) != 1:
-            await asyncio.sleep(0)
+        await until(lambda: asked == [[2]] and len(one.living()) == 1)
     async with runner(registry=registry) as other:
         again = await other.resume(process.pid)
         with pytest.raises(ChildMismatchError, match=r"samples:Sum.*samples:Sum"):

@@ -12,7 +12,7 @@ from drupe.engine.workchain import ToContext, WorkChain
 from drupe.errors import ClosedError
 from drupe.service.runner import Runner
 from drupe.storage.memory import MemoryState, MemoryStore
-from tests.service.samples import Asking, Gate, Sum, reached
+from tests.service.samples import Asking, Gate, Sum, reached, until
 
 STEPS = []
 
@@ -181,16 +181,16 @@ async def test_a_step_that_executes_a_paused_child_does_not_keep_a_runner_from_s
     STEPS.clear()
     async with runner() as one:
         process = await one.launch(AsksInside)
-        while not (asking := [found for found in one.living() if isinstance(found, Asking)]):
-            await asyncio.sleep(0)
-        await reached(asking[0], State.WAITING)
-        await asking[0].pause()
+        await until(lambda: len(one.living()) == 2)
+        (asking,) = [found for found in one.living() if isinstance(found, Asking)]
+        await reached(asking, State.WAITING)
+        await asking.pause()
         one.stop()
         async with asyncio.timeout(5):
             await one.drained()
     async with runner() as other:
         again = await other.resume(process.pid)
-        asking = await other.resume(asking[0].pid)
+        asking = await other.resume(asking.pid)
         assert asking.paused
         await asking.play()
         asking.resume(1)
@@ -258,12 +258,17 @@ async def test_whoever_still_waits_when_a_runner_is_left_is_told(runner):
 
 
 async def test_leaving_because_of_an_error_passes_the_error_on(runner):
-    with pytest.raises(ZeroDivisionError):
+    pids = []
+
+    async def fails():
         async with runner() as one:
-            process = await one.launch(Asking)
-            1 / 0
+            pids.append((await one.launch(Asking)).pid)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fails()
     async with runner() as other:
-        assert (await other.store.record(process.pid)).owner is None
+        assert (await other.store.record(pids[0])).owner is None
 
 
 async def test_cancelling_a_waiter_leaves_the_process_as_it_is(runner):

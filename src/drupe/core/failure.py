@@ -1,11 +1,24 @@
-"""An exception as data: what of it survives saving and loading."""
+"""An exception as data: what of it survives saving and loading.
+
+Whatever an exception says, its form can be written: a failure that could not be saved would be repeated for ever.
+"""
 
 import traceback
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from drupe.errors import ExceptedError
+
+_MESSAGE: Final = 10_000
+_TRACEBACK: Final = 50_000
+
+
+def legible(text: str, limit: int = _MESSAGE) -> str:
+    """Get text that can be written anywhere: lone surrogates escaped, and the middle left out of more than ``limit`` characters."""
+    if len(text) > limit:
+        text = f"{text[: limit // 2]}\n[{len(text) - limit} characters left out]\n{text[-(limit // 2) :]}"
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -22,7 +35,8 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
             return cls(error.kind, error.message, error.traceback_text)
         kind = type(error)
         name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-        return cls(name, _text_of(error), "".join(traceback.format_exception(error)))
+        lines = "".join(traceback.format_exception(error))
+        return cls(name, legible(_text_of(error)), legible(lines, _TRACEBACK))
 
     def error(self, pid: str | None = None) -> ExceptedError:
         """Get an exception that says the same."""

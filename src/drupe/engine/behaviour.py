@@ -7,7 +7,6 @@ belongs to that stay: the step to run, what is waited for, the result, the error
 """
 
 import asyncio
-import traceback
 from typing import Any, ClassVar
 
 from drupe.core.command import Command, Continue, Kill, Stop, Wait
@@ -215,7 +214,7 @@ class Excepted(Behaviour):
         process.on_excepted()
 
     def label(self) -> str | None:
-        return "".join(traceback.format_exception_only(self.error)).strip()
+        return str(self.failure)
 
     def dump(self, process: Any) -> dict[str, Any]:
         return {"failure": self.failure.as_dict()}

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeVar, cast
 
 from drupe.core.attributes import Attributes, FrozenAttributes, freeze
 from drupe.core.control import Posture, Verb
+from drupe.core.failure import legible
 from drupe.core.lifecycle import TERMINAL, State
 from drupe.core.spec import ProcessSpec
 from drupe.engine import child, drive, saving, stack, verbs
@@ -313,8 +314,8 @@ class Process(Hooks):
         stage.wake(*values)
 
     def set_status(self, status: str | None) -> None:
-        """Say what the process is doing, to people; durable with the next checkpoint."""
-        self._life.standing = self._life.standing._replace(status=status)
+        """Say what the process is doing, to people; durable with the next checkpoint. Text of more than a page is cut."""
+        self._life.standing = self._life.standing._replace(status=None if status is None else legible(status))
 
     def close(self) -> None:
         """Let go of the process: it takes no more steps here. What is stored stays. Closing twice does nothing."""
