@@ -20,6 +20,22 @@ class ControlAction(asyncio.Future[bool]):
             return False
         return super().cancel(msg)
 
+    def follow(self, answer: "ControlAction") -> None:
+        """End, and be taken back, as another action is; called by the engine."""
+        self._take_back = lambda _: answer.cancel()
+
+        def pass_on(_: object) -> None:
+            if self.done():
+                return
+            if answer.cancelled():
+                super(ControlAction, self).cancel()
+            elif (error := answer.exception()) is not None:
+                self.set_exception(error)
+            else:
+                self.set_result(answer.result())
+
+        answer.add_done_callback(pass_on)
+
     def settle(self, *, happened: bool) -> None:
         """Say how it ended; called by the engine."""
         if not self.done():

@@ -15,6 +15,7 @@ from drupe.core.command import Continue, Kill, Stop, Wait
 from drupe.core.control import DEAD, Posture
 from drupe.core.lifecycle import NEXT, TERMINAL, Trigger
 from drupe.engine import stack, verbs
+from drupe.engine.action import ControlAction
 from drupe.engine.behaviour import Behaviour
 from drupe.engine.life import Halted, Life
 from drupe.engine.turn import turn_of
@@ -39,13 +40,13 @@ async def run(life: Life, process: Any, *, steps: int | None = None) -> None:  #
     if life.lost is not None:
         raise life.lost
     if life.driver is not None:
-        await asyncio.shield(life.future_of(process))
+        await _followed(life, process)
         return
     life.driver = task = cast("asyncio.Task[Any]", asyncio.current_task())
     token = stack.push(weakref.ref(process))
     try:
-        if not life.born:
-            await life.be_born(process)
+        if not life.born or life.torn:
+            await life.get_ready(process)
         if life.state not in TERMINAL:
             await portal.enter(_drive(life, process, task, steps), task)
     except StoreError as error:
@@ -112,6 +113,7 @@ async def _drive(  # noqa: C901, PLR0912, PLR0915 (flat on purpose: a call more 
             trigger, outcome = _overtake(life, trigger, outcome)
         was = life.state
         pending: Any = None
+        new: Behaviour
         try:
             state = NEXT[was][trigger]
             new = stage if outcome is stage else behaviours[state](outcome)
@@ -120,7 +122,12 @@ async def _drive(  # noqa: C901, PLR0912, PLR0915 (flat on purpose: a call more 
             if pending is not None:
                 await pending
         except Exception as error:  # noqa: BLE001 (sorted out there)
-            await life.fail(process, error)
+            await life.fail(process, error, outcome)
+        except asyncio.CancelledError:
+            if pending is not None:  # what is on its way to the store cannot be taken back: the host has seen to it
+                life.after(process, new, was)
+            life.stop_short(done=pending is not None)
+            raise
         except BaseException:
             life.stop_short()
             raise
@@ -175,8 +182,21 @@ async def wait(life: Life, process: Any) -> FrozenAttributes:
     """Wait for the outcome, running the process if nobody does. Cancelling the waiter leaves the process as it is."""
     if life.state not in TERMINAL:
         start(life, process)
-        await asyncio.shield(life.future_of(process))
+        await _followed(life, process)
     return life.outcome()
+
+
+async def _followed(life: Life, process: Any) -> None:
+    """Wait for the end; if it comes by cancelling the future, that is not the waiter's cancellation."""
+    future = life.future_of(process)
+    try:
+        await asyncio.shield(future)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if not future.cancelled() or (task is not None and task.cancelling()):
+            raise
+        if isinstance(future.killing, ControlAction):
+            await asyncio.shield(future.killing)
 
 
 def call_soon(life: Life, process: Any, callback: Callable[..., Any], args: tuple[Any, ...]) -> "asyncio.Task[None]":

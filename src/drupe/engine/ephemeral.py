@@ -1,6 +1,5 @@
 """The host that keeps nothing: a process lives as long as its interpreter, and costs microseconds."""
 
-import asyncio
 from collections.abc import Awaitable
 from typing import Any, Final
 
@@ -31,6 +30,9 @@ class EphemeralHost:
     def commit(self, process: Any, stage: Any, standing: Standing, event: str) -> None:
         """Nothing to keep."""
 
+    def reload(self, process: Any) -> None:
+        """Nothing was kept."""
+
     def start(self, process: Any) -> None:
         """Run the process in a task of the running loop."""
         drive.start(process._life, process)
@@ -39,7 +41,7 @@ class EphemeralHost:
         """Get the outputs of a process that is at hand."""
         if process is None:
             raise InvalidStateError(f"child {pid} was loaded without a store, which alone could tell what became of it")
-        return asyncio.shield(process.future())
+        return drive.wait(process._life, process)
 
     def forget(self, process: Any) -> None:
         """Nothing was kept."""

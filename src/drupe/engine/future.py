@@ -45,10 +45,12 @@ class ProcessFuture(SavableFuture):
     """The future of a process: its outputs, or why there are none. Cancelling it kills the process."""
 
     on_cancel: Callable[[], object] | None = None
+    killing: object = None
+    """What `Process.kill` answered when the future was cancelled."""
 
     def cancel(self, msg: object = None) -> bool:
         """Cancel the future and kill the process."""
         done = super().cancel(msg)
         if done and self.on_cancel is not None:
-            self.on_cancel()
+            self.killing = self.on_cancel()
         return done

@@ -15,13 +15,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from drupe.core.attributes import FrozenAttributes, freeze
-from drupe.core.control import Posture
+from drupe.core.control import DEAD, Posture, Verb
 from drupe.core.lifecycle import NEXT, TERMINAL, State, Trigger
 from drupe.engine.action import ControlAction
 from drupe.engine.behaviour import Behaviour, Created, Excepted, Finished, Killed, error_of
 from drupe.engine.future import ProcessFuture
 from drupe.errors import (
     ChildMismatchError,
+    ClosedError,
     NotFinishedError,
     OutputError,
     StoreError,
@@ -62,9 +63,13 @@ class Life:
     """Whether its creation is committed."""
     closed: bool = False
     halted: bool = False
+    torn: bool = False
+    """Whether a step was given up midway: what it left behind in memory is not what the last checkpoint says."""
     loop: Loop | None = None
     future: ProcessFuture | None = None
     action: ControlAction | None = None
+    asked: Verb | None = None
+    """The verb whose commit is on its way; its action is in `action`."""
     settling: "asyncio.Future[None] | None" = None
     """A durable pause, play or kill whose commit is on its way."""
     driver: "asyncio.Task[Any] | None" = None
@@ -110,6 +115,14 @@ class Life:
 
     # --- birth -------------------------------------------------------------------------------------------
 
+    async def get_ready(self, process: Any) -> None:
+        """Have the process where its last checkpoint says, before it takes a step."""
+        if not self.born:
+            await self.be_born(process)
+        elif self.torn:
+            self.torn = False
+            self.host.reload(process)
+
     async def be_born(self, process: Any) -> None:
         """Commit the creation, or come back to where an earlier run got."""
         pending = self.host.create(process)
@@ -128,9 +141,10 @@ class Life:
         except Exception as error:  # noqa: BLE001 (a hook after the commit changes no state)
             self._hook_failed(process, error)
 
-    def stop_short(self) -> None:
-        """The step that runs is given up without an outcome: it will be taken again."""
-        if self.posture not in (Posture.KILLED, Posture.OVER):
+    def stop_short(self, *, done: bool = False) -> None:
+        """The step that runs is given up, by default without an outcome: then it will be taken again."""
+        if self.posture not in DEAD:
+            self.torn = not done and self.posture is not Posture.FREE
             self.posture = Posture.FREE
         self.unborn, self.awaited = (), {}
         if self.action is not None:
@@ -149,7 +163,7 @@ class Life:
             if pending is not None:
                 await pending
         except Exception as error:  # noqa: BLE001 (sorted out there)
-            await self.fail(process, error)
+            await self.fail(process, error, command)
         else:
             self.after(process, new, was)
 
@@ -160,8 +174,14 @@ class Life:
             self._check_outputs(process, new)
         new.before(process)
 
-    async def fail(self, process: Any, error: Exception) -> None:
-        """End as EXCEPTED, unless it is the store that failed: then nothing was written, and nothing is decided."""
+    async def fail(self, process: Any, error: Exception, outcome: Any = None) -> None:
+        """End as EXCEPTED, unless it is the store that failed: then nothing was written, and nothing is decided.
+
+        Args:
+            process: whose life this is.
+            error: why the transition that was tried did not come about.
+            outcome: what it was tried with. An exception there means that the process was ending as EXCEPTED already.
+        """
         if isinstance(error, StoreError) and not isinstance(error, _USERS_FAULT):
             self.abandon(error)
             self.stop_short()
@@ -169,11 +189,15 @@ class Life:
         was = self.state
         new: Behaviour = process.behaviours[State.EXCEPTED](error)
         self.unborn = ()
-        try:
-            process.on_entering(State.EXCEPTED)
-            new.before(process)
-        except Exception as worse:  # noqa: BLE001 (a failing on_except is the last word, its context tells the first)
-            new = process.behaviours[State.EXCEPTED](worse)
+        if isinstance(outcome, BaseException):  # a failing on_except is the last word, its context tells the first
+            if error is not outcome and error.__context__ is None:
+                error.__context__ = outcome
+        else:
+            try:
+                process.on_entering(State.EXCEPTED)
+                new.before(process)
+            except Exception as worse:  # noqa: BLE001 (as above)
+                new = process.behaviours[State.EXCEPTED](worse)
         pending = self.host.commit(process, new, self.standing, State.EXCEPTED)
         if pending is not None:
             await pending
@@ -261,6 +285,10 @@ class Life:
         if self.closed:
             return
         self.closed = True
+        if self.state not in TERMINAL:
+            self.halted = True
+            self.abandon(ClosedError(f"process {self.pid} was closed and takes no more steps"))
+            self.nudge()
         self.after_hook(process, process.on_close)
         self.host.forget(process)
 
@@ -293,10 +321,9 @@ class Life:
             self.future = ProcessFuture(loop=loop)
             reference = weakref.ref(process)
 
-            def kill() -> None:
+            def kill() -> object:
                 found = reference()
-                if found is not None:
-                    found.kill("its future was cancelled")
+                return None if found is None else found.kill("its future was cancelled")
 
             self.future.on_cancel = kill
             if self.state in TERMINAL:

@@ -255,7 +255,7 @@ class Process(Hooks):
             with child.suspended(stack.current()):
                 bridge.run(drive.run(life, self), loop=life.loop)
             if life.halted and life.state not in TERMINAL:
-                raise Halted
+                raise life.lost or Halted
         return life.outcome()
 
     async def step(self) -> None:

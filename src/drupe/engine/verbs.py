@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from drupe.core.command import Kill
 from drupe.core.control import DEAD, RULES, Answer, Effect, Posture, Verb
-from drupe.core.lifecycle import Trigger
+from drupe.core.lifecycle import State, Trigger
 from drupe.engine.action import ControlAction, settled
 from drupe.engine.life import Life
 from drupe.errors import StoreError
@@ -24,16 +24,17 @@ def ask(life: Life, process: Any, verb: Verb, reason: str | None = None) -> bool
         In an ephemeral process True or False when it is decided at once, else an action. In a durable one
         always an action.
     """
-    if life.settling is not None:  # one durable effect after the other
-        action = _action(life, process)
-        life.settling.add_done_callback(lambda _: _ask_again(life, process, verb, reason, action))
-        return action
+    if life.settling is not None:
+        if life.action is not None and life.asked is verb:
+            return life.action
+        return _ask_after(life.settling, life, process, verb, reason)
     rule = RULES[life.posture][verb]
     if rule.effect is not Effect.NOTHING:
         life.reason = reason
         if not life.host.durable:
             _finish_now(_carry_out(life, process, rule.effect, rule.posture))
-            return True
+            return life.state is not State.EXCEPTED  # a hook may have refused
+        life.asked = verb
         return _begin(life, process, rule.effect, rule.posture)
     if rule.posture is not life.posture:
         _drop_action(life)
@@ -64,13 +65,8 @@ def fail(life: Life, process: Any, error: BaseException) -> None:
 async def settle(life: Life, process: Any) -> None:
     """Carry out what was asked for while the process was busy; what is asked for meanwhile comes after."""
     if life.host.durable and life.settling is None and (life.failing is not None or life.posture in _PENDING):
-        turnstile: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        life.settling = turnstile
-        try:
-            await _settle(life, process)
-        finally:
-            life.settling = None
-            turnstile.set_result(None)
+        # In a task of its own: cancelling the one that takes the steps must not tear a commit that is on its way.
+        await asyncio.shield(_in_background(life, _settle(life, process)))
     else:
         await _settle(life, process)
 
@@ -195,8 +191,9 @@ def _begin(life: Life, process: Any, effect: Effect, posture: Posture) -> Contro
     return action
 
 
-def _in_background(life: Life, coro: Any) -> None:
-    task = life.settling = _loop_of(life).create_task(coro)
+def _in_background(life: Life, coro: Any) -> "asyncio.Task[None]":
+    task: asyncio.Task[None] = _loop_of(life).create_task(coro)
+    life.settling = task
 
     def over(task: "asyncio.Task[None]") -> None:
         life.settling = None
@@ -205,23 +202,21 @@ def _in_background(life: Life, coro: Any) -> None:
         life.nudge()
 
     task.add_done_callback(over)
+    return task
 
 
-def _ask_again(life: Life, process: Any, verb: Verb, reason: str | None, action: ControlAction) -> None:
-    if action.done():
-        return
-    answer = cast("ControlAction", ask(life, process, verb, reason))  # this process is durable
+def _ask_after(
+    settling: "asyncio.Future[None]", life: Life, process: Any, verb: Verb, reason: str | None
+) -> ControlAction:
+    """Ask once a durable effect that is on its way is committed: one comes after the other."""
+    action = ControlAction(_loop_of(life), lambda _: True)
 
-    def pass_on(answered: "asyncio.Future[bool]") -> None:
-        if answered.cancelled() or action.done():
-            return
-        error = answered.exception()
-        if error is None:
-            action.settle(happened=answered.result())
-        else:
-            action.set_exception(error)
+    def go_on(_: object) -> None:
+        if not action.done():
+            action.follow(cast("ControlAction", ask(life, process, verb, reason)))  # this process is durable
 
-    answer.add_done_callback(pass_on)
+    settling.add_done_callback(go_on)
+    return action
 
 
 def _finish_now(coro: Any) -> None:

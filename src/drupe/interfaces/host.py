@@ -62,6 +62,10 @@ class Host(Protocol):
         """
         ...
 
+    def reload(self, process: Any) -> None:
+        """Bring a process back to its last checkpoint, because a step of it was given up midway; nothing if none is kept."""
+        ...
+
     def start(self, process: Any) -> None:
         """Run a created process in the background of the running loop."""
         ...

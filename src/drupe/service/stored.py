@@ -6,6 +6,7 @@ the one before (the step that made it runs again), and that of a process that fa
 with the error.
 """
 
+import asyncio
 from collections.abc import Awaitable
 from hashlib import blake2b
 from typing import Any, Final, Protocol
@@ -154,12 +155,27 @@ class StoredHost:
     async def _written(
         self, process: Any, tenure: Tenure, change: Change, snapshot: Snapshot, born: list[Snapshot]
     ) -> None:
-        await self.store.save(change)
+        cancelled: asyncio.CancelledError | None = None
+        try:
+            await self.store.save(change)
+        except asyncio.CancelledError as error:  # it is on its way and cannot be taken back: wait for it nevertheless
+            cancelled = error
+            await self._saved(change)
         self._probe("host.committed")
         tenure.seq, tenure.last, tenure.origin = change.seq, snapshot, snapshot.origin
         resumed, tenure.resumed = tenure.resumed, tenure.resumed and change.event in _STANDING
         for child, first in zip(process._life.unborn, born, strict=True):
             await self._take_born(child, Tenure(1, 1, first), sure=not resumed)
+        if cancelled is not None:
+            raise cancelled
+
+    async def _saved(self, change: Change) -> None:
+        while True:
+            try:
+                await self.store.save(change)  # what was saved already is not saved twice
+                return
+            except asyncio.CancelledError:
+                continue
 
     async def _take_born(self, child: Any, tenure: Tenure, *, sure: bool) -> None:
         if sure or self._is_new(await self.store.record(child.pid)):
@@ -219,7 +235,7 @@ class StoredHost:
             ExceptedError: it ended by an exception.
             KilledError: it was killed.
         """
-        found = await self.recovery.ended(pid, self.live.get(pid) or process)
+        found = await self.recovery.ended(pid, self.at_hand(pid) or process)
         stage = found.stage
         if isinstance(stage, Excepted):
             # The same exception as a re-run would get, when only its text is left.

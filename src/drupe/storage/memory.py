@@ -268,9 +268,10 @@ class MemoryStore:
     # --- inside ------------------------------------------------------------------------------------------
 
     def _commit(self, place: str, write: Write[T]) -> "asyncio.Future[T]":
-        """Do a write, and give its answer as every store does: to be awaited."""
+        """Do a write, and give its answer as every store does: in a later turn of the loop, so that others get theirs."""
         self._probe(place)
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
         try:
             with self._at_hand():
                 self._probe("store.begin")
@@ -283,7 +284,7 @@ class MemoryStore:
         except Exception as error:  # noqa: BLE001 (given to whoever awaits)
             answer.set_exception(error)
         else:
-            answer.set_result(result)
+            loop.call_soon(_resolve, answer, result)
         return answer
 
     def _at_hand(self) -> threading.Lock:
@@ -296,6 +297,11 @@ class MemoryStore:
             return self.state.processes[pid]
         except KeyError:
             raise rule.unknown(pid) from None
+
+
+def _resolve(answer: "asyncio.Future[T]", result: T) -> None:
+    if not answer.done():  # cancelled meanwhile; what was asked is done nevertheless
+        answer.set_result(result)
 
 
 def _returned(write: Write[T]) -> T:
