@@ -1,0 +1,19 @@
+"""The suite that holds every host to what a process promises.
+
+A host binds it in its tests::
+
+    class TestMyHost(HostContract):
+        @pytest.fixture
+        async def bench(self):
+            yield MyBench()
+
+A host that keeps its processes binds `StoredHostContract`, which asks for more, to a `StoredBench`.
+"""
+
+from drupe.testing.host_hook_contract import HostHookContract
+from drupe.testing.host_step_contract import HostStepContract
+from drupe.testing.host_verb_contract import HostVerbContract
+
+
+class HostContract(HostHookContract, HostStepContract, HostVerbContract):
+    """Every promise of a process that does not depend on whether it is kept."""

@@ -1,0 +1,39 @@
+"""Both hosts keep the contract; the stored one on either store, and when every process is loaded anew after every step."""
+
+from functools import partial
+
+import pytest
+
+from drupe.storage.memory import MemoryState, MemoryStore
+from drupe.storage.sqlite import SqliteStore
+from drupe.testing.host_case import EphemeralBench, StoredBench
+from drupe.testing.host_contract import HostContract
+
+
+class TestEphemeralHost(HostContract):
+    @pytest.fixture
+    def bench(self):
+        return EphemeralBench()
+
+
+class TestStoredHostInMemory(HostContract):
+    reloading = False
+
+    @pytest.fixture
+    def place(self):
+        return partial(MemoryStore, MemoryState())
+
+    @pytest.fixture
+    async def bench(self, place):
+        async with StoredBench(place, reloading=self.reloading) as bench:
+            yield bench
+
+
+class TestStoredHostThatReloadsAfterEveryStep(TestStoredHostInMemory):
+    reloading = True
+
+
+class TestStoredHostInSqlite(TestStoredHostInMemory):
+    @pytest.fixture
+    def place(self, tmp_path):
+        return partial(SqliteStore, tmp_path / "store.db", durability="process")
