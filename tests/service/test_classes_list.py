@@ -85,7 +85,7 @@ def test_a_damaged_list_is_told(settings: profile.Settings, text: str) -> None:
     project.add(settings, "flow")
     (settings.private / project.LIST).write_text(text)
 
-    with pytest.raises(SettingsError, match="classes.toml is damaged"):
+    with pytest.raises(SettingsError, match=r"classes\.toml is damaged"):
         project.listed(settings)
 
 

@@ -114,7 +114,7 @@ def test_a_bad_variable_is_refused_even_if_a_flag_overrides_it(tmp_path: Path) -
 def test_a_file_that_cannot_be_read_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "drupe.toml").write_bytes(b"store = '\xff'")
 
-    with pytest.raises(SettingsError, match="drupe.toml cannot be read"):
+    with pytest.raises(SettingsError, match=r"drupe\.toml cannot be read"):
         load(tmp_path)
 
 
