@@ -44,6 +44,7 @@ def save(watch: Stopwatch, *, size: int, data: int) -> int:
 def load(watch: Stopwatch, *, size: int, data: int) -> int:
     (process,) = _made(data, 1)
     bundle = plumpy.Bundle(process)
+    del process  # who loads does not have what was saved
     context = plumpy.LoadSaveContext(loop=asyncio.get_event_loop())
     with watch:
         for _ in range(size):
