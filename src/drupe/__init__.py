@@ -18,6 +18,7 @@ from drupe.core.outline import while_ as while_
 from drupe.core.upcast import upcast as upcast
 from drupe.engine.field import field as field
 from drupe.engine.listener import ProcessListener as ProcessListener
+from drupe.engine.loading import load as load
 from drupe.engine.process import Process as Process
 from drupe.engine.saving import save as save
 from drupe.engine.workchain import ToContext as ToContext
