@@ -240,6 +240,27 @@ def test_show_goes_back_to_a_checkpoint_that_is_kept(drupe: Shell) -> None:
     assert (last["state"], last["seq"], last["step"]) == ("running", 3, "block")
 
 
+def test_values_of_types_that_the_project_registers_are_shown(drupe: Shell) -> None:
+    (drupe.folder / "ripe.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from drupe import Process, saveable\n"
+        "@saveable\n"
+        "@dataclass\n"
+        "class Plum:\n"
+        "    weight: float\n"
+        "class Ripen(Process):\n"
+        "    @classmethod\n"
+        "    def define(cls, spec):\n"
+        "        super().define(spec)\n"
+        "        spec.output('plum', valid_type=Plum)\n"
+        "    def run(self): self.out('plum', Plum(0.5))\n"
+    )
+    drupe.ok("run", "ripe.py:Ripen", "--pid", "ripe")
+
+    assert "outputs.plum: Plum(weight=0.5)" in drupe.ok("show", "ripe").out.splitlines()
+    assert drupe.ok("show", "ripe", "--json").json["outputs"]["plum"] == {"$ripe:Plum": {"weight": 0.5}}
+
+
 def test_show_describes_a_class_and_makes_no_store(drupe: Shell) -> None:
     found = drupe.ok("show", "flows.py:Sum").out.splitlines()
 
