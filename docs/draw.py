@@ -15,7 +15,7 @@ FILE: Final = Path(__file__).with_name("concepts") / "states.svg"
 WIDTH, HEIGHT = 760, 400
 HALF_WIDTH, HALF_HEIGHT = 62, 21
 APART: Final = 11
-"""Half the distance of two arrows that lead to and fro."""
+"""Half the distance of two arrows that lead there and back."""
 
 PLACE: Final = {
     State.CREATED: (100, 190),
@@ -100,7 +100,7 @@ def _line(arrow: Arrow, aside: float) -> tuple[str, float, float]:
     (x1, y1), (x2, y2) = PLACE[arrow.origin], PLACE[arrow.target]
     length = math.hypot(x2 - x1, y2 - y1)
     dx, dy = (x2 - x1) / length, (y2 - y1) / length
-    # Traffic keeps to one side, so that to and fro do not fall on one another.
+    # Traffic keeps to one side, so that there and back do not fall on one another.
     x1, y1, x2, y2 = x1 + dy * aside, y1 - dx * aside, x2 + dy * aside, y2 - dx * aside
     out = min(HALF_WIDTH / abs(dx) if dx else math.inf, (HALF_HEIGHT - abs(dx) * aside) / abs(dy) if dy else math.inf)
     x1, y1, x2, y2 = x1 + dx * out, y1 + dy * out, x2 - dx * out, y2 - dy * out
