@@ -1,12 +1,14 @@
 """From what a person writes to a pid: any end of it that only one process has."""
 
+import re
+
 import click
 from click.shell_completion import CompletionItem
 
 from drupe.cli.session import session_of
 from drupe.core.issue import brief
-from drupe.core.record import Query, Record
-from drupe.errors import AmbiguousPidError, UnknownProcessError
+from drupe.core.record import PID_PATTERN, Query, Record
+from drupe.errors import AmbiguousPidError, InputError, UnknownProcessError
 from drupe.interfaces.store import Store
 
 SHORT = 8
@@ -46,6 +48,17 @@ async def resolve(store: Store, tail: str) -> str:
 
 def _told(record: Record) -> str:
     return f"{short(record.pid)} ({name(record.kind)})"
+
+
+def chosen(pid: str) -> str:
+    """Get a pid that a person chose, if it can be one.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if re.fullmatch(PID_PATTERN, pid) is None:
+        raise InputError(f"--pid {brief(pid)}: a pid is 1 to 64 letters, digits, '_' and '-'")
+    return pid
 
 
 class PidType(click.ParamType[str]):

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from drupe.cli.class_path import CLASS_PATH
-from drupe.cli.pid import PID, name
+from drupe.cli.pid import PID, chosen, name
 from drupe.cli.session import Session, global_flags, session_of
 from drupe.core.lifecycle import TERMINAL, State
 from drupe.core.record import Record
@@ -36,6 +36,7 @@ def run(context: click.Context, class_path: str, pairs: tuple[str, ...], file: s
 
     session = session_of(context)
     settings = session.settings
+    pid = None if pid is None else chosen(pid)
     with session.user_code():
         classes.import_set(settings)
         process_class, source = classes.load(class_path, folder=settings.folder)
