@@ -77,14 +77,14 @@ class Process(Hooks):
         life = self._life = Life(host, pid, None if parent is None else parent.pid, loop)
         life.inputs = given
         life.created = host.now()
-        self.begin()
+        self._set_up()
         self.on_entering(State.CREATED)
         Created(None).before(self)
         if not host.durable:
             life.born = True
             life.announce(self)
 
-    def begin(self) -> None:
+    def _set_up(self) -> None:
         """Set up what a kind of process needs before its first step; not for users."""
 
     # --- declaring -----------------------------------------------------------------------------------------
@@ -252,8 +252,12 @@ class Process(Hooks):
         """
         life = self._life
         if life.state not in TERMINAL:
-            with child.suspended(stack.current()):
+            parent = stack.current()
+            if parent is None:
                 bridge.run(drive.run(life, self), loop=life.loop)
+            else:
+                with child.suspended(parent):
+                    bridge.run(drive.run(life, self), loop=life.loop)
             if life.halted and life.state not in TERMINAL:
                 raise life.lost or Halted
         return life.outcome()

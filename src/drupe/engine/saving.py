@@ -4,6 +4,7 @@ Loading goes through the class's constructor, as creating does; `restore` is wha
 calls when it is given a snapshot.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,11 +17,13 @@ from drupe.core.lifecycle import TERMINAL, State
 from drupe.core.snapshot import NO_INPUTS, Snapshot
 from drupe.core.upcast import migrate, upcasts_of
 from drupe.engine.behaviour import Excepted
-from drupe.engine.child import Child
+from drupe.engine.child import Child, Origin
+from drupe.engine.ephemeral import EPHEMERAL
 from drupe.engine.field import fields_of
 from drupe.engine.life import Life
 from drupe.errors import SnapshotError, UnsavableError
 from drupe.interfaces.host import Standing
+from drupe.interfaces.registry import Registry
 
 CODEC.register("child", Child, lambda child: [child.pid, child.kind], lambda saved: Child(*saved))
 CODEC.register("context", Attributes, dict, Attributes)
@@ -116,7 +119,7 @@ def restore(process: Any, life: Life, snapshot: Snapshot) -> None:
     life.outputs = data.get("outputs", life.outputs)
     life.cursor, life.created, life.generation = cursor, snapshot.created, snapshot.generation
     life.standing = Standing(snapshot.paused, snapshot.status, snapshot.before)
-    process.begin()
+    process._set_up()
     if "ctx" in data:
         life.ctx = Attributes(data["ctx"])
     _set_fields(process, data.get("fields", {}))
@@ -175,3 +178,20 @@ def save(process: Any) -> bytes:
             f"stage: process {process.pid} waits for something that cannot be saved; only children can", path="stage"
         )
     return snapshot_of(process).encode()
+
+
+def load(data: bytes, *, registry: Registry, loop: asyncio.AbstractEventLoop | None = None) -> Any:
+    """Get the process that `save` made these bytes from, as it was then; it goes on where it stood, and nothing keeps it.
+
+    Args:
+        data: what `save` returned.
+        registry: where its class comes from; nothing is imported because the data names it.
+        loop: as in `Process`.
+
+    Raises:
+        UnknownClassError: its class is not at hand.
+        SnapshotError: the bytes are something else or damaged, or do not fit the class.
+        UpcastError: they are of an older version of the class and could not be brought up.
+    """
+    snapshot = Snapshot.decode(data)
+    return registry.find(snapshot.kind)(origin=Origin(EPHEMERAL, snapshot=snapshot), loop=loop)

@@ -138,7 +138,7 @@ class WorkChain(Process):
         State.WAITING: Awaiting,
     }
 
-    def begin(self) -> None:
+    def _set_up(self) -> None:
         """Start with an empty context; not for users."""
         self._life.ctx = Attributes()
         self.spec().get_outline()
