@@ -5,7 +5,7 @@ A test of the contract sees a bench and nothing else of the host, so each promis
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -13,6 +13,7 @@ from typing import Any, Protocol, Self
 import pytest
 
 from drupe.core.record import Change
+from drupe.engine.listener import ProcessListener
 from drupe.engine.process import Process
 from drupe.engine.registry import kind_of
 from drupe.errors import UnknownClassError
@@ -179,16 +180,16 @@ async def settle(turns: int = 5) -> None:
         await asyncio.sleep(0)
 
 
-async def until(condition: Any, turns: int = 20_000) -> None:
+async def until(condition: Callable[[], object], turns: int = 10_000) -> None:
     """Give the loop back until ``condition()`` holds.
 
     Raises:
         AssertionError: it never did.
     """
-    for _ in range(turns):
+    for turn in range(turns):
         if condition():
             return
-        await asyncio.sleep(0)
+        await asyncio.sleep(0 if turn < 100 else 0.001)  # after a while, leave the machine to the store's thread
     raise AssertionError("what was waited for did not happen")
 
 
@@ -203,3 +204,13 @@ def background(process: Process) -> "asyncio.Task[None]":
 async def answer_of(answer: Any) -> bool:
     """Get what a verb was answered with, at once or later."""
     return bool(answer if isinstance(answer, bool) else await answer)
+
+
+class Resumer(ProcessListener):
+    """Resumes a process as soon as it waits."""
+
+    def __init__(self, *values: Any) -> None:
+        self._values = values
+
+    def on_process_waiting(self, process: Any) -> None:
+        process.resume(*self._values)

@@ -10,10 +10,22 @@ A host binds it in its tests::
 A host that keeps its processes binds `StoredHostContract`, which asks for more, to a `StoredBench`.
 """
 
+from drupe.testing.host_chain_contract import HostChainContract
 from drupe.testing.host_hook_contract import HostHookContract
+from drupe.testing.host_listener_contract import HostListenerContract
+from drupe.testing.host_saving_contract import HostSavingContract
 from drupe.testing.host_step_contract import HostStepContract
 from drupe.testing.host_verb_contract import HostVerbContract
+from drupe.testing.host_wait_contract import HostWaitContract
 
 
-class HostContract(HostHookContract, HostStepContract, HostVerbContract):
+class HostContract(
+    HostHookContract,
+    HostListenerContract,
+    HostStepContract,
+    HostVerbContract,
+    HostWaitContract,
+    HostSavingContract,
+    HostChainContract,
+):
     """Every promise of a process that does not depend on whether it is kept."""

@@ -1,4 +1,4 @@
-"""What a host promises about hooks, listeners and transitions: what is called, in which order, and when it is committed."""
+"""What a host promises about hooks: which are called, in which order, and what an exception in one leads to."""
 
 import logging
 from collections.abc import Callable
@@ -9,10 +9,9 @@ import pytest
 from drupe.core.command import Continue, Kill, Wait
 from drupe.core.lifecycle import State
 from drupe.engine.hooks import Hooks
-from drupe.engine.listener import ProcessListener
 from drupe.engine.process import Process
 from drupe.errors import KilledError
-from drupe.testing.host_case import Bench, HostCase, answer_of, settle, until
+from drupe.testing.host_case import Bench, HostCase, Resumer, answer_of, until
 
 BEFORE = ["on_exiting", "on_run", "on_wait", "on_finish", "on_kill", "on_pausing"]
 AFTER = [
@@ -87,7 +86,7 @@ class Resting(Process):
 
 
 class HostHookContract(HostCase):
-    """Hooks and listeners."""
+    """Hooks."""
 
     # --- order -------------------------------------------------------------------------------------------
 
@@ -191,30 +190,6 @@ class HostHookContract(HostCase):
             *[("exiting", State.RUNNING), ("finish", State.RUNNING), ("entered", State.FINISHED)],
         ]
 
-    async def test_listeners_come_after_the_hooks_and_before_the_future(self, bench: Bench) -> None:
-        order: list[str] = []
-
-        class Last(Process):
-            def on_terminated(self) -> None:
-                order.append("hook")
-
-            def on_close(self) -> None:
-                order.append("close")
-
-            def run(self) -> Any:
-                return None
-
-        class Listening(ProcessListener):
-            def on_process_finished(self, process: Any, outputs: Any) -> None:
-                order.append(f"listener, future done: {process.future().done()}")
-
-        process = await bench.create(Last)
-        process.add_process_listener(Listening())
-        process.future().add_done_callback(lambda _: order.append("future"))
-        await process
-        await settle()
-        assert order == ["hook", "close", "listener, future done: False", "future"]
-
     # --- exceptions before the commit ----------------------------------------------------------------------
 
     async def test_an_exception_in_on_create_goes_to_the_caller(self, bench: Bench) -> None:
@@ -294,66 +269,6 @@ class HostHookContract(HostCase):
             assert isinstance(caught.value, RefusedError)
         assert any(process.pid in record.getMessage() for record in caplog.records) or hook in EARLY
 
-    async def test_a_failing_listener_is_heard_of_and_silences_no_other(
-        self, bench: Bench, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        heard: list[str] = []
-
-        class Broken(ProcessListener):
-            def on_process_running(self, process: Any) -> None:
-                raise RefusedError("listener")
-
-        class Sound(ProcessListener):
-            def on_process_running(self, process: Any) -> None:
-                heard.append("running")
-
-        process = await bench.create(Failing)
-        process.add_process_listener(Broken())
-        process.add_process_listener(Sound())
-        with pytest.raises(Exception, match="no ticket"):
-            await process
-        assert heard == ["running"]
-        assert "listener" in caplog.text
-
-    # --- listeners -----------------------------------------------------------------------------------------
-
-    async def test_a_listener_hears_of_every_event(self, bench: Bench) -> None:
-        heard: list[str] = []
-        process = await bench.create(Journey)
-        listener = Hearing(heard)
-        process.add_process_listener(listener)
-        process.add_process_listener(listener)
-        await answer_of(process.pause())
-        await answer_of(process.play())
-        process.add_process_listener(Resumer())
-        await process
-        assert heard == [
-            *["on_process_paused", "on_process_played"],
-            *["on_process_running", "on_process_running", "on_process_waiting", "on_process_running"],
-            "on_process_finished",
-        ]
-
-    async def test_a_listener_hears_how_it_ended(self, bench: Bench) -> None:
-        heard: list[str] = []
-        failing, killed = await bench.create(Failing), await bench.create(Resting)
-        for process in (failing, killed):
-            process.add_process_listener(Hearing(heard, details=True))
-        await answer_of(killed.kill("enough"))
-        with pytest.raises(Exception, match="no ticket"):
-            await failing
-        assert heard == ["on_process_killed enough", "on_process_running", "on_process_excepted no ticket"]
-
-    async def test_a_removed_listener_hears_no_more(self, bench: Bench) -> None:
-        heard: list[str] = []
-        process = await bench.create(Failing)
-        listener = Hearing(heard)
-        process.add_process_listener(listener)
-        process.remove_process_listener(listener)
-        process.remove_process_listener(listener)
-        with pytest.raises(Exception, match="no ticket"):
-            await process
-        assert heard == []
-
     async def test_a_kill_command_is_a_kill(self, bench: Bench) -> None:
         class Suicidal(Process):
             def run(self) -> Any:
@@ -395,45 +310,3 @@ class HostHookContract(HostCase):
 
 EARLY = ("on_paused", "on_playing", "on_killed")
 """Hooks that these tests call before they look at the log."""
-
-
-class Resumer(ProcessListener):
-    """Resumes a process as soon as it waits."""
-
-    def __init__(self, *values: Any) -> None:
-        self._values = values
-
-    def on_process_waiting(self, process: Any) -> None:
-        process.resume(*self._values)
-
-
-class Hearing(ProcessListener):
-    """Writes down what it hears of."""
-
-    def __init__(self, heard: list[str], *, details: bool = False) -> None:
-        self._heard = heard
-        self._details = details
-
-    def _hear(self, event: str, detail: Any = None) -> None:
-        self._heard.append(f"{event} {detail}" if self._details and detail is not None else event)
-
-    def on_process_running(self, process: Any) -> None:
-        self._hear("on_process_running")
-
-    def on_process_waiting(self, process: Any) -> None:
-        self._hear("on_process_waiting")
-
-    def on_process_paused(self, process: Any) -> None:
-        self._hear("on_process_paused")
-
-    def on_process_played(self, process: Any) -> None:
-        self._hear("on_process_played")
-
-    def on_process_finished(self, process: Any, outputs: Any) -> None:
-        self._hear("on_process_finished")
-
-    def on_process_excepted(self, process: Any, reason: str) -> None:
-        self._hear("on_process_excepted", reason)
-
-    def on_process_killed(self, process: Any, msg: str | None) -> None:
-        self._hear("on_process_killed", msg)
