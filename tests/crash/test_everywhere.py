@@ -60,11 +60,10 @@ def quiet_journal(caplog):
     JOURNAL.clear()
 
 
-def shaky_worlds():
-    """Worlds in which everything that goes on at once goes on in another order each time."""
-    for seed in itertools.count():
-        state, clock = MemoryState(), ManualClock()
-        yield lambda: World(lambda probe: UnsteadyStore(MemoryStore(state, clock=clock, probe=probe), seed))  # noqa: B023
+def shaky_world(seed):
+    """A world in which what goes on at once goes on in another order for each seed."""
+    state, clock = MemoryState(), ManualClock()
+    return World(lambda probe: UnsteadyStore(MemoryStore(state, clock=clock, probe=probe), seed))
 
 
 def learn(play):
@@ -101,8 +100,8 @@ def test_a_crash_at_any_place_changes_nothing(play):
 @each_play
 def test_a_crash_at_any_place_changes_nothing_in_whatever_order_things_happen(play):
     expected, steps = learn(play)
-    worlds = shaky_worlds()
-    for crash, world in crashes(lambda: next(worlds)(), play, step=3):
+    worlds = map(shaky_world, itertools.count())
+    for crash, world in crashes(lambda: next(worlds), play, step=3):
         compare(crash, world, expected, steps)
 
 
@@ -132,9 +131,9 @@ def test_a_crash_with_a_file_changes_nothing(play, tmp_path):
     expected, steps = learn(play)
     files = (tmp_path / f"{number}.db" for number in itertools.count())
 
-    def world():
+    def on_a_file():
         path = next(files)
         return World(lambda probe: SqliteStore(path, durability="process", probe=probe))
 
-    for crash, world in crashes(world, play, first=2, step=13):
+    for crash, world in crashes(on_a_file, play, first=2, step=13):
         compare(crash, world, expected, steps)

@@ -57,6 +57,7 @@ def run(play, folder, at=0):
         capture_output=True,
         text=True,
         timeout=30,
+        check=False,
     )
     return found.returncode, [tuple(line.split()) for line in found.stdout.splitlines()]
 

@@ -13,7 +13,7 @@ from drupe.engine.workchain import ToContext, WorkChain
 from drupe.errors import TooLargeError, UnsavableError
 from drupe.service.runner import Runner
 from drupe.storage.memory import MemoryStore
-from tests.service.samples import Sum, reached
+from tests.service.samples import Asking, Sum, reached
 
 LIMIT = 80_000
 
@@ -169,6 +169,17 @@ async def test_a_status_that_is_too_long_or_no_text_does_not_end_a_process(statu
         assert record.state is State.EXCEPTED
         assert record.status[:5] == status[:5]
         assert len(record.status) < LIMIT
+
+
+@pytest.mark.parametrize("verb", ["pause", "kill"])
+@pytest.mark.parametrize("reason", ["x" * 2 * LIMIT, "a lone surrogate \udc80"])
+async def test_a_reason_that_is_too_long_or_no_text_does_not_make_a_process_fail(verb, reason):
+    async with Runner(MemoryStore(max_bytes=LIMIT)) as runner:
+        process = await runner.launch(Asking)
+        await reached(process, State.WAITING)
+        assert await getattr(process, verb)(reason)
+        record = await runner.store.record(process.pid)
+        assert (record.state, record.paused) == ((State.WAITING, True) if verb == "pause" else (State.KILLED, False))
 
 
 # --- retention -----------------------------------------------------------------------------------------------

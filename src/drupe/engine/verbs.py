@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from drupe.core.command import Kill
 from drupe.core.control import DEAD, RULES, Answer, Effect, Posture, Verb
+from drupe.core.failure import legible
 from drupe.core.lifecycle import State, Trigger
 from drupe.engine.action import ControlAction, settled
 from drupe.engine.life import Life
@@ -24,6 +25,8 @@ def ask(life: Life, process: Any, verb: Verb, reason: str | None = None) -> bool
         In an ephemeral process True or False when it is decided at once, else an action. In a durable one
         always an action.
     """
+    if reason is not None:
+        reason = legible(reason)  # what somebody says from outside must not be what a process ends by
     if life.settling is not None:
         if life.action is not None and life.asked is verb:
             return life.action
