@@ -49,6 +49,8 @@ class _Spares(threading.local):
         self.idle: list[_Spare] = []
 
 
+# From Python 3.14 on the public function warns, and the private one is what asyncio itself uses.
+_policy: Final = getattr(asyncio.events, "_get_event_loop_policy", asyncio.get_event_loop_policy)
 _spares: Final = _Spares()
 _inherited: Final[list[_Spare]] = []
 
@@ -73,9 +75,7 @@ def current_loop() -> Loop | None:
     running = asyncio._get_running_loop()
     if running is not None:
         return running
-    # From Python 3.14 on the public function warns, and the private one is what asyncio itself uses.
-    policy = getattr(asyncio.events, "_get_event_loop_policy", asyncio.get_event_loop_policy)()
-    record = getattr(policy, "_local", None)
+    record = getattr(_policy(), "_local", None)
     loop: Loop | None = getattr(record, "_loop", None)
     return None if loop is None or loop.is_closed() else loop
 
@@ -137,11 +137,34 @@ def _complete(coro: Coroutine[Any, Any, T], loop: Loop | None) -> T:
     spare = _spares.idle.pop() if _spares.idle else _Spare()
     spare.tasks = 0
     try:
-        return _finish(coro, spare.loop)
+        return _finish_quickly(coro, spare.loop)
     finally:
-        if spare.tasks > 1:
+        if spare.tasks:
             _cancel_leftovers(spare.loop)
         _spares.idle.append(spare)
+
+
+def _finish_quickly(coro: Coroutine[Any, Any, T], loop: Loop) -> T:
+    """Do what `_finish` does in one turn of the loop less: the coroutine itself stops the loop when it ends."""
+    task = asyncio.Task(_then_stop(coro, loop), loop=loop)
+    try:
+        loop.run_forever()
+        if getattr(loop, "_ready", True):  # what was asked for in the last turn is still done
+            loop.run_until_complete(asyncio.sleep(0))
+    except BaseException:
+        _give_up(task, loop)
+        raise
+    if not task.done():
+        _give_up(task, loop)
+        raise LoopError("the loop was stopped before the process had ended")
+    return task.result()
+
+
+async def _then_stop(coro: Coroutine[Any, Any, T], loop: Loop) -> T:
+    try:
+        return await coro
+    finally:
+        loop.stop()
 
 
 def _finish(coro: Coroutine[Any, Any, T], loop: Loop) -> T:
@@ -149,11 +172,18 @@ def _finish(coro: Coroutine[Any, Any, T], loop: Loop) -> T:
     try:
         return loop.run_until_complete(task)
     except BaseException:
-        if not task.done():  # an interrupt ended the loop, not the task: leave nothing half-run behind
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                loop.run_until_complete(task)
+        _give_up(task, loop)
         raise
+
+
+def _give_up(task: "asyncio.Task[Any]", loop: Loop) -> None:
+    """Leave nothing half-run behind when an interrupt ended the loop, not the task."""
+    if not task.done():
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            loop.run_until_complete(task)
+    elif not task.cancelled():
+        task.exception()  # it was raised out of the loop already
 
 
 def _cancel_leftovers(loop: Loop) -> None:
