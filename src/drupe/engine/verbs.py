@@ -25,8 +25,7 @@ def ask(life: Life, process: Any, verb: Verb, reason: str | None = None) -> bool
         In an ephemeral process True or False when it is decided at once, else an action. In a durable one
         always an action.
     """
-    if reason is not None:
-        reason = legible(reason)  # what somebody says from outside must not be what a process ends by
+    reason = reason and legible(reason)  # what somebody says from outside must not be what a process ends by
     if life.settling is not None:
         if life.action is not None and life.asked is verb:
             return life.action
