@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from drupe.cli.class_path import CLASS_PATH
-from drupe.cli.pid import PID, chosen, name
+from drupe.cli.pid import PID, chosen, name, short
 from drupe.cli.session import Session, global_flags, session_of
 from drupe.core.lifecycle import TERMINAL, State
 from drupe.core.record import Record
@@ -57,12 +57,13 @@ def run(context: click.Context, class_path: str, pairs: tuple[str, ...], file: s
 @click.command(short_help="Go on with a process where it stopped.")
 @click.argument("pid", type=PID)
 @global_flags()
+@click.option("--play", is_flag=True, help="Play it if it is paused.")
 @click.pass_context
-def resume(context: click.Context, pid: str) -> int:
+def resume(context: click.Context, pid: str, play: bool) -> int:  # noqa: FBT001 (click hands it over)
     """Go on with a process where it stopped, and with its children.
 
     PID may be any end of the pid that no other has. Steps that were committed are not run again. A process that
-    has ended already is shown, and the exit code is that of its end.
+    has ended already is shown, and the exit code is that of its end. A paused one waits to be played: `--play` does.
     """
     from drupe.cli import following
     from drupe.cli.pid import resolve
@@ -75,22 +76,26 @@ def resume(context: click.Context, pid: str) -> int:
 
     async def begin(runner: Any) -> Any:
         found = await runner.store.record(await resolve(runner.store, pid))
-        following.announce(session, found.pid, f"{name(found.kind)} {_standing(found)}")
+        following.announce(session, found.pid, f"{name(found.kind)} {_standing(found, play=play)}")
         try:
-            return await runner.resume(found.pid)
+            process = await runner.resume(found.pid)
         except UnknownClassError as error:
             why = "; ".join(map(str, failed)) or "`--import FILE|MODULE` does that"
             raise UnknownClassError(f"{error} ({why})") from error
+        if play:
+            process.play()
+        return process
 
     return asyncio.run(following.follow(session, begin))
 
 
-def _standing(record: Record) -> str:
+def _standing(record: Record, *, play: bool) -> str:
     if record.state in TERMINAL:
         return f"has {record.state} already" if record.state is State.FINISHED else f"was {record.state} already"
-    return (
-        "is paused: it takes no step until it is played" if record.paused else f"goes on behind checkpoint {record.seq}"
-    )
+    if record.paused and not play:
+        because = f" ({record.status})" if record.status else ""
+        return f"is paused{because}: it takes no step until it is played; drupe resume --play {short(record.pid)} does both"
+    return f"goes on behind checkpoint {record.seq}"
 
 
 def bring_classes(session: Session) -> list[Exception]:

@@ -102,7 +102,7 @@ class Store(Protocol):
         Raises:
             FencedError: epoch or number are stale.
             ChildMismatchError: as in `create`; nothing of the change is kept.
-            TooLargeError: the body exceeds the limit.
+            TooLargeError: the body exceeds the limit; that of a process that ends as EXCEPTED never does.
             StoreUnavailableError: the store cannot be written now (disk full, read-only, closed).
         """
         ...

@@ -16,6 +16,7 @@ from drupe.errors import ChildMismatchError, ClosedError, DrupeError, DuplicateP
 from drupe.interfaces.ambient import Clock, Ids, Probe
 from drupe.interfaces.registry import Registry
 from drupe.interfaces.store import Store
+from drupe.runtime import bridge
 from drupe.runtime.clock import SystemClock
 from drupe.runtime.ids import RandomIds
 from drupe.runtime.probe import quiet
@@ -82,6 +83,8 @@ class Runner:
                 self._presence.announce(self.owner)
             await self.store.join(self.owner, lease=self._seconds)
         except BaseException:
+            if self._presence is not None:
+                self._presence.withdraw(self.owner)
             await self.store.close()
             raise
         self._loop = asyncio.get_running_loop()
@@ -217,7 +220,7 @@ class Runner:
     def _fenced(self) -> None:
         """Nothing here is ours any more; called on the lease's thread."""
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._give_up, FencedError, f"its owner {self.owner} was declared dead")
+            bridge.hop(self._loop, self._give_up, FencedError, f"its owner {self.owner} was declared dead")
 
     def _give_up(self, kind: type[DrupeError], reason: str) -> None:
         """Take no more steps, and tell whoever waits for one."""

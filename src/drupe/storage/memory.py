@@ -183,7 +183,7 @@ class MemoryStore:
         return [self._bear(birth) if row is None else row for birth, row in asked]
 
     def _save(self, change: Change) -> Write[None]:
-        rule.check_size(change.pid, "checkpoint", change.body, self._max_bytes)
+        rule.check_body(change, self._max_bytes)
         asked = self._asked_for(change.births)
         kept = self.state.processes.get(change.pid)
         if kept is None or kept.row.epoch != change.epoch:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from drupe.core.lifecycle import TERMINAL
+from drupe.core.lifecycle import TERMINAL, State
 from drupe.core.record import PID_PATTERN, Birth, Change, Fence, Query, Record, Retention
 from drupe.errors import (
     ChildMismatchError,
@@ -53,6 +53,18 @@ def check_births(births: Sequence[Birth], max_bytes: int) -> None:
                 raise StoreError(f"{pid[:80]!r} is no pid: 1 to 64 letters, digits, '_' and '-'")
         check_size(birth.pid, "inputs", birth.inputs, max_bytes)
         check_size(birth.pid, "first checkpoint", birth.body, max_bytes)
+
+
+def check_body(change: Change, max_bytes: int) -> None:
+    """Pass if the checkpoint of a change is within the limit.
+
+    What tells why a process failed always is: it is the checkpoint before, and a text of bounded length.
+
+    Raises:
+        TooLargeError: it is not.
+    """
+    if change.state is not State.EXCEPTED:
+        check_size(change.pid, "checkpoint", change.body, max_bytes)
 
 
 def check_size(pid: str, what: str, body: bytes, max_bytes: int) -> None:

@@ -215,6 +215,15 @@ class StoreWritingContract(StoreCase):
         assert await store.find("p2") == []
         await store.close()
 
+    async def test_what_says_why_a_process_failed_is_never_too_large(self, place: Place) -> None:
+        store = place(max_bytes=100)
+        await store.open()
+        await store.join(ME, lease=LEASE)
+        row = await born(store, body=bytes(100))
+        await store.save(step(row, state=State.EXCEPTED, body=bytes(101)))
+        assert (await store.record("p1")).state is State.EXCEPTED
+        await store.close()
+
     async def test_a_large_checkpoint_comes_back_as_it_was(self, store: Store) -> None:
         row = await born(store)
         body = bytes(range(256)) * 8192

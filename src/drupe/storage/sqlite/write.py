@@ -45,7 +45,7 @@ def digest(body: bytes) -> bytes:
 def save(tx: Transaction, change: Change) -> None:
     """See `Store.save`."""
     body = change.body
-    rule.check_size(change.pid, "checkpoint", body, tx.max_bytes)
+    rule.check_body(change, tx.max_bytes)
     births = _asked_for(tx, change.births) if change.births else ()
     execute, pid, seq, at = tx.execute, change.pid, change.seq, change.at
     if not _advance(tx, change):
