@@ -1,5 +1,6 @@
 """A child of a process: an awaitable that is saved by pid and finds its process again."""
 
+import asyncio
 import contextlib
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
@@ -42,9 +43,12 @@ class Child:
             return await self._outcome(parent, parent._life.host)
         if parent is not None and child in parent._life.unborn:
             parent._life.unborn = [other for other in parent._life.unborn if other is not child]
-            if not child._life.born:
-                await child._life.be_born(child)
-            child._life.host.start(child)
+            if child._life.born:
+                child._life.host.start(child)
+            else:  # in a task of its own: several may wait for it, and whoever is cancelled must not tear it
+                child._life.birth = asyncio.get_running_loop().create_task(_brought_to_life(child))
+        if child._life.birth is not None:
+            await asyncio.shield(child._life.birth)
         return await self._outcome(parent, child._life.host)
 
     async def _outcome(self, parent: Any, host: Any) -> Any:
@@ -53,6 +57,14 @@ class Child:
 
     def __repr__(self) -> str:
         return f"<Child {self.kind} {self.pid}>"
+
+
+async def _brought_to_life(child: Any) -> None:
+    try:
+        await child._life.be_born(child)
+        child._life.host.start(child)
+    finally:
+        child._life.birth = None
 
 
 @contextlib.contextmanager

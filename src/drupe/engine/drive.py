@@ -98,14 +98,14 @@ async def _drive(  # noqa: C901, PLR0912, PLR0915 (flat on purpose: a call more 
             if task.cancelling():
                 life.stop_short()
                 raise
-            trigger, outcome = Trigger.FAIL, error  # something the step awaited was cancelled, not we
+            trigger, outcome = _failed(life, error)  # something the step awaited was cancelled, not we
         except (FencedError, StoreUnavailableError) as error:
             if host.durable:  # what the step waited for was given up, not decided upon; so is the step
                 life.stop_short()
                 raise
-            trigger, outcome = Trigger.FAIL, error
+            trigger, outcome = _failed(life, error)
         except Exception as error:  # noqa: BLE001 (whatever a step raises ends its process)
-            trigger, outcome = Trigger.FAIL, error
+            trigger, outcome = _failed(life, error)
         except BaseException:
             life.stop_short()
             raise
@@ -148,12 +148,18 @@ async def _drive(  # noqa: C901, PLR0912, PLR0915 (flat on purpose: a call more 
             await asyncio.sleep(0)
 
 
+def _failed(life: Life, error: BaseException) -> tuple[Trigger, BaseException]:
+    """A step failed: the children it asked for are not made."""
+    life.unborn = ()
+    return Trigger.FAIL, error
+
+
 def _overtake(life: Life, trigger: Trigger, outcome: Any) -> tuple[Trigger, Any]:
     """What was asked for while the step ran comes first: a failed callback, then a kill."""
     if trigger is Trigger.FAIL:
         return trigger, outcome
     if life.failing is not None:
-        return Trigger.FAIL, life.failing
+        return _failed(life, life.failing)
     if life.posture is Posture.KILLING:
         return Trigger.KILL, Kill(life.reason)
     return trigger, outcome

@@ -61,6 +61,8 @@ class Life:
     """How many children this step has made."""
     born: bool = False
     """Whether its creation is committed."""
+    birth: "asyncio.Task[None] | None" = None
+    """The creation that is on its way because somebody awaits the process inside its parent's step."""
     closed: bool = False
     halted: bool = False
     torn: bool = False
@@ -68,8 +70,8 @@ class Life:
     loop: Loop | None = None
     future: ProcessFuture | None = None
     action: ControlAction | None = None
-    asked: Verb | None = None
-    """The verb whose commit is on its way; its action is in `action`."""
+    latest: "tuple[Verb, ControlAction] | None" = None
+    """What was asked for last, while a commit is on its way."""
     settling: "asyncio.Future[None] | None" = None
     """A durable pause, play or kill whose commit is on its way."""
     driver: "asyncio.Task[Any] | None" = None

@@ -116,7 +116,7 @@ def restore(process: Any, life: Life, snapshot: Snapshot) -> None:
             "bring it back, or raise `version` and add an upcast that sets the cursor"
         )
     life.inputs = process_class.spec().restore_inputs(inputs)
-    life.outputs = data.get("outputs", life.outputs)
+    life.outputs = data.get("outputs", Life.outputs)  # those of the class: none
     life.cursor, life.created, life.generation = cursor, snapshot.created, snapshot.generation
     life.standing = Standing(snapshot.paused, snapshot.status, snapshot.before)
     process._set_up()

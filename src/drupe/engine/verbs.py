@@ -14,7 +14,7 @@ from drupe.core.failure import legible
 from drupe.core.lifecycle import State, Trigger
 from drupe.engine.action import ControlAction, settled
 from drupe.engine.life import Life
-from drupe.errors import StoreError
+from drupe.errors import InvalidStateError, StoreError
 from drupe.runtime.bridge import current_loop
 
 
@@ -25,10 +25,9 @@ def ask(life: Life, process: Any, verb: Verb, reason: str | None = None) -> bool
         In an ephemeral process True or False when it is decided at once, else an action. In a durable one
         always an action.
     """
+    _check_created(life)
     reason = reason and legible(reason)  # what somebody says from outside must not be what a process ends by
     if life.settling is not None:
-        if life.action is not None and life.asked is verb:
-            return life.action
         return _ask_after(life.settling, life, process, verb, reason)
     rule = RULES[life.posture][verb]
     if rule.effect is not Effect.NOTHING:
@@ -36,8 +35,9 @@ def ask(life: Life, process: Any, verb: Verb, reason: str | None = None) -> bool
         if not life.host.durable:
             _finish_now(_carry_out(life, process, rule.effect, rule.posture))
             return life.state is not State.EXCEPTED  # a hook may have refused
-        life.asked = verb
-        return _begin(life, process, rule.effect, rule.posture)
+        action = _begin(life, process, rule.effect, rule.posture)
+        life.latest = verb, action
+        return action
     if rule.posture is not life.posture:
         _drop_action(life)
         life.posture = rule.posture
@@ -55,6 +55,7 @@ def fail(life: Life, process: Any, error: BaseException) -> None:
     """End the process as EXCEPTED by ``error``: at once, or when the running step ends."""
     if life.posture in DEAD:
         return
+    _check_created(life)
     life.failing = error
     if life.posture in (Posture.FREE, Posture.HELD) and life.settling is None:
         if life.host.durable:
@@ -62,6 +63,11 @@ def fail(life: Life, process: Any, error: BaseException) -> None:
             _in_background(life, settle(life, process))
         else:
             _finish_now(settle(life, process))
+
+
+def _check_created(life: Life) -> None:
+    if not life.born:
+        raise InvalidStateError(f"process {life.pid} is not created yet: it will be with the step that makes it")
 
 
 async def settle(life: Life, process: Any) -> None:
@@ -195,7 +201,7 @@ def _begin(life: Life, process: Any, effect: Effect, posture: Posture) -> Contro
 
 def _in_background(life: Life, coro: Any) -> "asyncio.Task[None]":
     task: asyncio.Task[None] = _loop_of(life).create_task(coro)
-    life.settling = task
+    life.settling, life.latest = task, None
 
     def over(task: "asyncio.Task[None]") -> None:
         life.settling = None
@@ -210,7 +216,9 @@ def _in_background(life: Life, coro: Any) -> "asyncio.Task[None]":
 def _ask_after(
     settling: "asyncio.Future[None]", life: Life, process: Any, verb: Verb, reason: str | None
 ) -> ControlAction:
-    """Ask once a durable effect that is on its way is committed: one comes after the other."""
+    """Ask once a durable effect that is on its way is committed: one comes after the other, and asking twice is asking once."""
+    if life.latest is not None and life.latest[0] is verb and not life.latest[1].done():
+        return life.latest[1]
     action = ControlAction(_loop_of(life), lambda _: True)
 
     def go_on(_: object) -> None:
@@ -218,6 +226,7 @@ def _ask_after(
             action.follow(cast("ControlAction", ask(life, process, verb, reason)))  # this process is durable
 
     settling.add_done_callback(go_on)
+    life.latest = verb, action
     return action
 
 
