@@ -7,7 +7,7 @@ import pytest
 from drupe.storage.memory import MemoryState, MemoryStore
 from drupe.storage.sqlite import SqliteStore
 from drupe.testing.host_case import EphemeralBench, StoredBench
-from drupe.testing.host_contract import HostContract
+from drupe.testing.host_contract import HostContract, StoredHostContract
 
 
 class TestEphemeralHost(HostContract):
@@ -16,7 +16,7 @@ class TestEphemeralHost(HostContract):
         return EphemeralBench()
 
 
-class TestStoredHostInMemory(HostContract):
+class TestStoredHostInMemory(HostContract, StoredHostContract):
     reloading = False
 
     @pytest.fixture

@@ -11,6 +11,8 @@ A host that keeps its processes binds `StoredHostContract`, which asks for more,
 """
 
 from drupe.testing.host_chain_contract import HostChainContract
+from drupe.testing.host_child_contract import HostChildContract
+from drupe.testing.host_durable_contract import StoredHostContract as StoredHostContract
 from drupe.testing.host_hook_contract import HostHookContract
 from drupe.testing.host_listener_contract import HostListenerContract
 from drupe.testing.host_saving_contract import HostSavingContract
@@ -27,5 +29,6 @@ class HostContract(
     HostWaitContract,
     HostSavingContract,
     HostChainContract,
+    HostChildContract,
 ):
     """Every promise of a process that does not depend on whether it is kept."""
