@@ -27,8 +27,9 @@ def lines(portrait: Portrait) -> list[str]:
     from drupe.cli.appearance import leaves
 
     unsuccessful = portrait.state is State.FINISHED and not portrait.successful
-    found = [f"state: {portrait.state}{', not successful' if unsuccessful else ''}"]
-    if unsuccessful and portrait.snapshot.status is not None:
+    paused = portrait.snapshot.paused
+    found = [f"state: {portrait.state}{', not successful' if unsuccessful else ', paused' if paused else ''}"]
+    if (unsuccessful or paused) and portrait.snapshot.status is not None:
         found.append(f"status: {portrait.snapshot.status}")
     if (reason := why(portrait)) is not None:
         found.append(f"reason: {reason}")
