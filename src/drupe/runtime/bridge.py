@@ -22,6 +22,21 @@ Loop = asyncio.AbstractEventLoop
 Thread = threading.Thread
 
 
+class _TaskCount:
+    """A task factory that counts, which is cheaper than looking for tasks that were left behind."""
+
+    __slots__ = ("made",)
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    def __call__(
+        self, loop: Loop, coro: Coroutine[Any, Any, T] | Generator[Any, None, T], **options: Any
+    ) -> "asyncio.Task[T]":
+        self.made += 1
+        return asyncio.Task(coro, loop=loop, **options)
+
+
 class _Spare:
     """A loop that is kept for the next `run` of its thread, and closed with it."""
 
@@ -29,15 +44,8 @@ class _Spare:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self.loop.set_task_factory(self._make_task)
-        self.tasks = 0
-        """How many tasks were made: counting is cheaper than looking for those that were left behind."""
-
-    def _make_task(
-        self, loop: Loop, coro: Coroutine[Any, Any, T] | Generator[Any, None, T], **options: Any
-    ) -> "asyncio.Task[T]":
-        self.tasks += 1
-        return asyncio.Task(coro, loop=loop, **options)
+        self.tasks = _TaskCount()
+        self.loop.set_task_factory(self.tasks)
 
     def __del__(self) -> None:
         if not self.loop.is_closed():
@@ -135,11 +143,11 @@ def _complete(coro: Coroutine[Any, Any, T], loop: Loop | None) -> T:
     if loop is not None:
         return _finish(coro, loop)
     spare = _spares.idle.pop() if _spares.idle else _Spare()
-    spare.tasks = 0
+    spare.tasks.made = 0
     try:
         return _finish_quickly(coro, spare.loop)
     finally:
-        if spare.tasks:
+        if spare.tasks.made:
             _cancel_leftovers(spare.loop)
         _spares.idle.append(spare)
 
