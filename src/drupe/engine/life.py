@@ -318,7 +318,7 @@ class Life:
 
     def future_of(self, process: Any) -> ProcessFuture:
         """Get the future of the process, made on its loop when it is first asked for."""
-        if self.future is None:
+        if self.future is None or (self.future.get_loop().is_closed() and not self.future.done()):
             loop = self.loop or asyncio.get_running_loop()
             self.future = ProcessFuture(loop=loop)
             reference = weakref.ref(process)

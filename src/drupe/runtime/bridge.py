@@ -160,12 +160,21 @@ def _finish_quickly(coro: Coroutine[Any, Any, T], loop: Loop) -> T:
         if getattr(loop, "_ready", True):  # what was asked for in the last turn is still done
             loop.run_until_complete(asyncio.sleep(0))
     except BaseException:
-        _give_up(task, loop)
+        _end(task, loop)
         raise
     if not task.done():
-        _give_up(task, loop)
+        _end(task, loop)
         raise LoopError("the loop was stopped before the process had ended")
     return task.result()
+
+
+def _end(task: "asyncio.Task[Any]", loop: Loop) -> None:
+    """Leave nothing half-run behind of a task that stops the loop itself, and nothing that would stop its next run."""
+    if not task.done():
+        task.cancel()
+        loop.run_forever()
+    if not task.cancelled():
+        task.exception()  # it was raised out of the loop already
 
 
 async def _then_stop(coro: Coroutine[Any, Any, T], loop: Loop) -> T:
