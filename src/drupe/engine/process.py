@@ -6,18 +6,17 @@ process is in its `Life`; an instance's own attributes are the user's, declared 
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from typing import Any, ClassVar, TypeVar, cast
 
-from drupe.core.attributes import Attributes, FrozenAttributes, freeze
-from drupe.core.control import Posture, Verb
+from drupe.core.attributes import Attributes, FrozenAttributes
+from drupe.core.control import Verb
 from drupe.core.failure import legible
 from drupe.core.lifecycle import TERMINAL, State
 from drupe.core.spec import ProcessSpec
 from drupe.engine import child, drive, saving, stack, verbs
 from drupe.engine.action import ControlAction
-from drupe.engine.behaviour import BEHAVIOURS, Behaviour, Created, Excepted, Finished, Killed, Waiting
+from drupe.engine.behaviour import BEHAVIOURS, Created, Waiting
 from drupe.engine.child import Child, Origin
 from drupe.engine.ephemeral import EPHEMERAL
 from drupe.engine.future import ProcessFuture
@@ -25,13 +24,14 @@ from drupe.engine.hooks import Hooks
 from drupe.engine.life import Halted, Life
 from drupe.engine.listener import ProcessListener
 from drupe.engine.registry import kind_of
-from drupe.errors import DefinitionError, InvalidStateError, NotFinishedError
+from drupe.engine.view import View
+from drupe.errors import DefinitionError, InvalidStateError
 from drupe.runtime import bridge
 
 P = TypeVar("P", bound="Process")
 
 
-class Process(Hooks):
+class Process(View, Hooks):
     """One run of a piece of work.
 
     Args:
@@ -46,7 +46,7 @@ class Process(Hooks):
         DefinitionError: the class is not usable, because `define` did not reach `Process.define`.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_life")
+    __slots__ = ("__dict__", "__weakref__")
 
     version: ClassVar[int] = 1
     """Version of the class; raise it when old checkpoints need an upcast."""
@@ -112,126 +112,16 @@ class Process(Hooks):
         return spec
 
     _spec: ClassVar[Any] = None
-    _kind: ClassVar[str] = ""
 
     @classmethod
     def get_description(cls) -> dict[str, Any]:
         """Get what the class is for people and tools: its name, its documentation, its ports, its outline."""
         return {"class": kind_of(cls), "doc": (cls.__doc__ or "").strip(), **cls.spec().get_description()}
 
-    # --- asking --------------------------------------------------------------------------------------------
-
     @staticmethod
     def current() -> "Process | None":
         """Get the process whose step is running here, or None."""
         return stack.current()
-
-    @property
-    def pid(self) -> str:
-        """The process id."""
-        return self._life.pid
-
-    @property
-    def kind(self) -> str:
-        """Identifier of the class, ``module:QualName``."""
-        return self._kind
-
-    @property
-    def parent(self) -> str | None:
-        """The pid of the process whose step made this one."""
-        return self._life.parent
-
-    @property
-    def state(self) -> State:
-        """Where the process is in its life."""
-        return self._life.state
-
-    @property
-    def stage(self) -> Behaviour:
-        """What the process does in its state now."""
-        return self._life.stage
-
-    @property
-    def paused(self) -> bool:
-        """Whether it takes no step until it is played."""
-        return self._life.posture is Posture.HELD
-
-    @property
-    def inputs(self) -> Any:
-        """The inputs: read-only, by attribute or item, defaults filled in."""
-        return self._life.inputs
-
-    @property
-    def outputs(self) -> FrozenAttributes:
-        """The outputs emitted so far."""
-        return freeze(self._life.outputs)
-
-    @property
-    def created(self) -> float:
-        """When it was created, seconds since 1970 (UTC)."""
-        return self._life.created
-
-    @property
-    def status(self) -> str | None:
-        """What the process says of itself to people."""
-        return self._life.standing.status
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop the process runs on: the one it was given, else the one that runs here."""
-        return self._life.loop or asyncio.get_running_loop()
-
-    @property
-    def logger(self) -> logging.Logger:
-        """The logger of the class."""
-        return logging.getLogger(f"{type(self).__module__}.{type(self).__qualname__}")
-
-    def has_terminated(self) -> bool:
-        """Tell whether it is FINISHED, EXCEPTED or KILLED."""
-        return self._life.state in TERMINAL
-
-    def is_successful(self) -> bool:
-        """Tell whether it finished and reached its aim."""
-        stage = self._life.stage
-        return isinstance(stage, Finished) and stage.successful
-
-    def result(self) -> Any:
-        """Get what the last step returned.
-
-        Raises:
-            NotFinishedError: it has not finished (yet).
-            KilledError: it was killed.
-        """
-        stage = self._life.stage
-        if isinstance(stage, Finished):
-            return stage.result
-        self._life.outcome()
-        raise NotFinishedError(f"process {self.pid} is {self.state}")
-
-    def exception(self) -> BaseException | None:
-        """Get the exception it ended by; after a load an `ExceptedError` with the original's text."""
-        stage = self._life.stage
-        return stage.error if isinstance(stage, Excepted) else None
-
-    def traceback_text(self) -> str | None:
-        """Get the traceback of the exception it ended by; it survives saving and loading."""
-        stage = self._life.stage
-        return stage.failure.traceback if isinstance(stage, Excepted) else None
-
-    def killed(self) -> bool:
-        """Tell whether it was killed."""
-        return self._life.state is State.KILLED
-
-    def killed_msg(self) -> str | None:
-        """Get the reason it was killed for.
-
-        Raises:
-            InvalidStateError: it was not killed.
-        """
-        stage = self._life.stage
-        if isinstance(stage, Killed):
-            return stage.msg
-        raise InvalidStateError(f"process {self.pid} is {self.state}, not killed")
 
     def future(self) -> ProcessFuture:
         """Get the future of the outputs. Cancelling it, and only that, kills the process."""

@@ -17,7 +17,7 @@ from drupe.core.spec import ProcessSpec
 from drupe.engine.awaiting import Await, Awaiting, as_awaitable
 from drupe.engine.behaviour import BEHAVIOURS, Running
 from drupe.engine.process import Process
-from drupe.errors import DefinitionError
+from drupe.errors import DefinitionError, OutlineError
 
 
 class WorkChainSpec(ProcessSpec):
@@ -50,9 +50,18 @@ class WorkChainSpec(ProcessSpec):
 
     @property
     def program(self) -> Program:
-        """The outline, compiled when it is first needed."""
+        """The outline, compiled when it is first needed.
+
+        Raises:
+            OutlineError: a step has the name of something that every work chain has, and hides it.
+        """
         if self._program is None:
-            self._program = compile_outline(self.get_outline())
+            program = compile_outline(self.get_outline())
+            for function in filter(None, (*program.steps, *program.tests)):
+                name = getattr(function, "__name__", "")
+                if hasattr(WorkChain, name):
+                    raise OutlineError(f"{name}: every work chain has something of this name; call the step something else")
+            self._program = program
         return self._program
 
     def get_description(self) -> dict[str, Any]:
@@ -141,7 +150,7 @@ class WorkChain(Process):
     def _set_up(self) -> None:
         """Start with an empty context; not for users."""
         self._life.ctx = Attributes()
-        self.spec().get_outline()
+        _ = self.spec().program  # what is wrong with the outline is said before there is a process
 
     @property
     def outline_digest(self) -> str:  # type: ignore[override]  # a class constant where there is no outline
