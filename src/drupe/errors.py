@@ -243,6 +243,78 @@ class MessageError(DrupeError):
     code = "message"
 
 
+class CommunicationError(DrupeError):
+    """A message did not arrive, or its answer did not come."""
+
+    code = "communication"
+
+
+class CommunicatorClosedError(CommunicationError):
+    """The communicator was closed, here or by a failure of its connection; open another one."""
+
+    code = "communicator-closed"
+
+
+class UnroutableError(CommunicationError, LookupError):
+    """Nobody answers to this name; nothing was sent."""
+
+    code = "unroutable"
+
+
+class PeerLostError(CommunicationError, ConnectionError):
+    """Whoever was to answer is gone; how far it came is not known."""
+
+    code = "peer-lost"
+
+
+class DeadlineError(CommunicationError, TimeoutError):
+    """The answer did not come before the deadline; it may still be worked on."""
+
+    code = "deadline"
+
+
+class OverloadedError(CommunicationError):
+    """Too much is waiting for this receiver already; nothing was sent. Try again later."""
+
+    code = "overloaded"
+
+
+class RemoteError(CommunicationError):
+    """Whoever answered raised an exception, which is known by its text only.
+
+    Attributes:
+        kind: name of the original exception's type, as ``module.QualName`` (builtins without module).
+        message: text of the original exception.
+        traceback_text: the formatted traceback on the other side.
+    """
+
+    code = "remote"
+
+    def __init__(self, kind: str, message: str, traceback_text: str = "") -> None:
+        super().__init__(f"{kind}: {message}" if message else kind)
+        self.kind = kind
+        self.message = message
+        self.traceback_text = traceback_text
+
+
+class DuplicateSubscriberError(CommunicationError):
+    """Somebody answers to this name already."""
+
+    code = "duplicate-subscriber"
+
+
+class TaskRejectedError(CommunicationError):
+    """Raised by a subscriber that does not want a task: it goes back to its queue, for others."""
+
+    code = "task-rejected"
+
+
+class TaskLostError(CommunicationError):
+    """The task is not the caller's any more: it was acknowledged, or went back to its queue."""
+
+    code = "task-lost"
+
+
 # --- settings and commands ---------------------------------------------------------------------------------
 
 
