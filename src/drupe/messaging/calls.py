@@ -1,0 +1,104 @@
+"""Who waits for an answer, and how an answer, or its absence, becomes a result or an error."""
+
+import asyncio
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+from drupe.core import failure
+from drupe.core.message import Failure, Reply
+from drupe.errors import CommunicationError, DeadlineError, DrupeError, PeerLostError, RemoteError, UnroutableError
+
+_NOT_HERE: Final = "drupe:not-here"
+"""In the place of a type's name, where no name of a type can be: nobody was asked."""
+
+
+def reply_of(id: str, error: BaseException) -> Reply:
+    """Get the reply that says what ``error`` says."""
+    text = failure.Failure.of(error)
+    code = error.code if isinstance(error, DrupeError) else None
+    return Reply(id=id, failure=Failure(type=text.kind, message=text.message, traceback=text.traceback, code=code))
+
+
+def reply_not_here(id: str, recipient: str) -> Reply:
+    """Get the reply to a call for somebody who left since it was sent."""
+    return Reply(id=id, failure=Failure(type=_NOT_HERE, message=f"nobody answers to {recipient!r} any more"))
+
+
+def result_of(reply: Reply) -> Any:
+    """Get the result of a reply.
+
+    Raises:
+        RemoteError: it is a failure.
+        UnroutableError: it is the failure of a call that nobody got.
+    """
+    if reply.failure is None:
+        return reply.result
+    if reply.failure.type == _NOT_HERE:
+        raise UnroutableError(reply.failure.message)
+    raise RemoteError(reply.failure.type, reply.failure.message, reply.failure.traceback)
+
+
+class Call:
+    """One answer that is expected; whoever drops it expects it no more."""
+
+    __slots__ = ("__weakref__", "address", "future")
+
+    def __init__(self, address: str | None) -> None:
+        self.address = address
+        """Who alone may answer; None: anybody."""
+        # Its result is the reply, or the error in its place: an error that nobody asks for is not logged.
+        self.future: asyncio.Future[Reply | CommunicationError] = asyncio.get_running_loop().create_future()
+
+    def end(self, outcome: Reply | CommunicationError) -> None:
+        """Give the answer; only the first one counts."""
+        if not self.future.done():
+            self.future.set_result(outcome)
+
+
+class Calls:
+    """All the answers that one participant expects."""
+
+    def __init__(self) -> None:
+        self._expected: WeakValueDictionary[str, Call] = WeakValueDictionary()
+        self._awaited: set[Call] = set()
+
+    def expect(self, id: str, address: str | None = None) -> Call:
+        """Expect an answer to the message ``id``."""
+        self._expected[id] = call = Call(address)
+        return call
+
+    async def wait(self, call: Call, deadline: float | None, what: str) -> Any:
+        """Wait for an answer and get its result.
+
+        Raises:
+            DeadlineError: it did not come in time; ``what`` it was is said.
+            CommunicationError: it will not come, or is a failure.
+        """
+        self._awaited.add(call)  # without this, a waiting task that nobody refers to could be collected with its call
+        try:
+            async with asyncio.timeout(deadline):
+                outcome = await asyncio.shield(call.future)
+        except TimeoutError:
+            raise DeadlineError(f"no answer to {what} within {deadline} s") from None
+        finally:
+            self._awaited.discard(call)
+        if isinstance(outcome, CommunicationError):
+            raise outcome.with_traceback(None)
+        return result_of(outcome)
+
+    def answer(self, origin: str, reply: Reply) -> None:
+        """Take an answer; one that nobody expects, or not from there, is dropped."""
+        call = self._expected.get(reply.id)
+        if call is not None and call.address in {None, origin}:
+            call.end(reply)
+
+    def lose(self, address: str) -> None:
+        """Fail what only the participant at ``address`` could answer."""
+        for call in list(self._expected.values()):
+            if call.address == address:
+                call.end(PeerLostError("whoever was to answer is gone; how far it came is not known"))
+
+    def close(self, error: CommunicationError) -> None:
+        """Fail all that is expected."""
+        for call in list(self._expected.values()):
+            call.end(error)

@@ -1,0 +1,307 @@
+"""A communicator over any link: it joins who calls and who answers, and leaves the carrying to the link.
+
+It runs on the loop that opened it, and every method belongs there. Tasks lie in a `TaskQueue` that is passed in: the
+link carries hints of them, and their replies.
+"""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AbstractAsyncContextManager
+from itertools import chain
+from typing import Any, Final
+
+from drupe.core.message import Broadcast, Message, Reply, Rpc, Task, decode_message, encode_message
+from drupe.errors import (
+    CommunicationError,
+    CommunicatorClosedError,
+    DuplicateSubscriberError,
+    OverloadedError,
+    UnroutableError,
+)
+from drupe.interfaces.ambient import Clock, Ids
+from drupe.interfaces.communicator import (
+    DEADLINE,
+    DEFAULT_QUEUE,
+    Admits,
+    BroadcastCallback,
+    CloseCallback,
+    RpcCallback,
+    TaskCallback,
+)
+from drupe.interfaces.task_queue import TaskQueue
+from drupe.messaging.calls import Call, Calls, reply_not_here, reply_of
+from drupe.messaging.consumer import Consumer
+from drupe.messaging.hearing import Hearing
+from drupe.messaging.held_task import HeldTask
+from drupe.messaging.link import Link
+from drupe.messaging.pull import pulling
+from drupe.messaging.subscription import Handle, Receipt
+from drupe.runtime.clock import SystemClock
+from drupe.runtime.ids import RandomIds
+
+_LOG: Final = logging.getLogger("drupe.messaging")
+
+
+class Participant:
+    """A communicator; see `drupe.interfaces.communicator.Communicator`.
+
+    Args:
+        link: carries messages to the other participants.
+        tasks: where tasks lie; all participants have the same.
+        clock: says when an RPC is too late to be begun.
+        ids: makes identifiers.
+    """
+
+    def __init__(self, link: Link, tasks: TaskQueue, *, clock: Clock | None = None, ids: Ids | None = None) -> None:
+        self._link = link
+        self.tasks = tasks
+        """The queues of tasks."""
+        self._clock = clock or SystemClock()
+        self._ids = ids or RandomIds()
+        self._opened = self._closed = False
+        self._calls = Calls()
+        self._rpcs: dict[str, RpcCallback] = {}
+        self._hearings: dict[str, Hearing] = {}
+        self._consumers: dict[str, Consumer] = {}
+        self._working: set[asyncio.Task[None]] = set()
+        self._close_callbacks: list[CloseCallback] = []
+
+    # --- its life ----------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Make it ready."""
+        if self._opened:
+            raise CommunicationError("this communicator was opened before; make another one")
+        self._opened = True
+        await self._link.open(self)
+
+    async def close(self) -> None:
+        """End everything."""
+        if self._closed:
+            return
+        self._closed = True
+        for consumer in self._consumers.values():
+            await consumer.end()
+        working = chain(
+            self._working,
+            *(consumer.running() for consumer in self._consumers.values()),
+            *(hearing.end() for hearing in self._hearings.values()),
+        )
+        own = asyncio.current_task()  # a callback may close the communicator that called it, and ends by itself
+        if others := [task for task in working if task is not own]:
+            for task in others:
+                task.cancel()
+            await asyncio.wait(others)
+        await self._link.close()
+        await self.tasks.forget(self._link.address)
+        self._calls.close(self._closed_error())
+        self._tell_closed()
+
+    def is_closed(self) -> bool:
+        """Tell whether it is closed."""
+        return self._closed
+
+    def add_close_callback(self, callback: CloseCallback) -> None:
+        """Have ``callback`` called when it is closed."""
+        self._check_open()
+        self._close_callbacks.append(callback)
+
+    # --- sending -----------------------------------------------------------------------------------------
+
+    async def task_send(self, body: Any = None, *, queue: str = DEFAULT_QUEUE, no_reply: bool = False) -> Receipt:
+        """Put a task into a queue."""
+        self._check_open()
+        reply_to = None if no_reply else self._link.address
+        task = Task(id=self._ids.pid(), queue=queue, body=body, reply_to=reply_to, no_reply=no_reply)
+        call = None if no_reply else self._calls.expect(task.id)
+        await self.tasks.put([task])
+        self.announce(queue)
+        return Receipt(task.id, queue, self._calls, call)
+
+    async def rpc_send(self, recipient: str, body: Any = None, *, deadline: float | None = DEADLINE) -> Any:
+        """Call whoever subscribed as ``recipient``."""
+        self._check_open()
+        until = None if deadline is None else self._clock.now() + deadline
+        request = Rpc(id=self._ids.pid(), recipient=recipient, body=body, deadline=until)
+        data = encode_message(request)
+        address = await self._link.locate(recipient)
+        call: Call = self._calls.expect(request.id, address)
+        self._send(address, data)
+        return await self._calls.wait(call, deadline, f"the RPC to {recipient!r}")
+
+    async def broadcast_send(
+        self,
+        body: Any = None,
+        *,
+        sender: str | None = None,
+        subject: str | None = None,
+        correlation_id: str | None = None,
+    ) -> None:
+        """Tell everybody who wants to hear it."""
+        self._check_open()
+        message = Broadcast(body=body, sender=sender, subject=subject, correlation_id=correlation_id)
+        data = encode_message(message)
+        self._link.publish(data)
+        if self._hearings:
+            self.received(self._link.address, decode_message(data))
+        await asyncio.sleep(0)  # whoever sends without end lets the subscribers on this loop keep up
+
+    # --- subscribing -------------------------------------------------------------------------------------
+
+    async def subscribe_task(self, callback: TaskCallback, *, queue: str = DEFAULT_QUEUE, prefetch: int = 1) -> Handle:
+        """Take tasks from a queue."""
+        self._check_open()
+        if prefetch < 1:
+            raise ValueError(f"prefetch is how many tasks are done at a time: at least 1, not {prefetch}")
+        handle = Handle(self._ids.pid(), self._end_consumer)
+        self._consumers[handle.identifier] = Consumer(
+            callback, queue=queue, prefetch=prefetch, surroundings=self, holder=self._link.address
+        )
+        return handle
+
+    def pull(self, queue: str = DEFAULT_QUEUE) -> AbstractAsyncContextManager[AsyncIterator[HeldTask]]:
+        """Get the tasks that are in a queue now."""
+        self._check_open()
+        return pulling(queue, surroundings=self, holder=self._link.address)
+
+    async def subscribe_rpc(self, callback: RpcCallback, identifier: str | None = None) -> Handle:
+        """Answer the RPCs to ``identifier``."""
+        self._check_open()
+        identifier = self._ids.pid() if identifier is None else identifier
+        if identifier in self._rpcs:
+            raise DuplicateSubscriberError(f"{identifier!r} is answered to by this communicator already")
+        self._rpcs[identifier] = callback  # before others know the name: a call may come at once
+        try:
+            await self._link.register(identifier)
+        except BaseException:
+            del self._rpcs[identifier]
+            raise
+        return Handle(identifier, self._end_rpc)
+
+    async def subscribe_broadcast(self, callback: BroadcastCallback, admits: Admits | None = None) -> Handle:
+        """Hear the broadcasts that ``admits`` lets pass."""
+        self._check_open()
+        handle = Handle(self._ids.pid(), self._end_hearing)
+        self._hearings[handle.identifier] = Hearing(callback, admits)
+        return handle
+
+    async def _end_consumer(self, identifier: str) -> None:
+        if not self._closed:
+            await self._consumers.pop(identifier).end()
+
+    async def _end_rpc(self, identifier: str) -> None:
+        if not self._closed:
+            del self._rpcs[identifier]
+            await self._link.unregister(identifier)
+
+    async def _end_hearing(self, identifier: str) -> None:
+        if not self._closed:
+            self._hearings.pop(identifier).end()
+
+    # --- what the link tells -----------------------------------------------------------------------------
+
+    def received(self, origin: str, message: Message) -> None:
+        """Take a message; see `drupe.messaging.link.Receiver`."""
+        match message:
+            case Broadcast():
+                for hearing in list(self._hearings.values()):
+                    hearing.hear(message)
+            case Reply():
+                self._calls.answer(origin, message)
+            case Rpc():
+                if not self._closed and (message.deadline is None or self._clock.now() < message.deadline):
+                    self._start(self._serve(origin, message))
+            case Task():  # tasks come from the queue alone
+                _LOG.warning("a task that was sent as a message was dropped")
+
+    def missed(self, number: int) -> None:
+        """Note that broadcasts were dropped."""
+        for hearing in self._hearings.values():
+            hearing.miss(number)
+
+    def woken(self, queue: str) -> None:
+        """Look at a queue."""
+        for consumer in self._consumers.values():
+            if consumer.queue == queue:
+                consumer.wake()
+
+    def lost(self, address: str) -> None:
+        """Fail what is expected of a participant that is gone, and put back the tasks it held."""
+        self._calls.lose(address)
+        if not self._closed:
+            self._start(self._inherit(address))
+
+    async def _inherit(self, address: str) -> None:
+        try:
+            if await self.tasks.forget(address):
+                for consumer in self._consumers.values():
+                    consumer.wake()
+        except Exception:  # noqa: BLE001 (logged; the queue itself finds them later)
+            _LOG.exception("the tasks of a participant that is gone could not be put back")
+
+    async def _serve(self, origin: str, request: Rpc) -> None:
+        self.answer(origin, await self._answer_to(request))
+
+    async def _answer_to(self, request: Rpc) -> bytes:
+        callback = self._rpcs.get(request.recipient)
+        if callback is None:
+            return encode_message(reply_not_here(request.id, request.recipient))
+        try:
+            result = callback(request.body)
+            if inspect.isawaitable(result):
+                result = await result
+            return encode_message(Reply(id=request.id, result=result))
+        except asyncio.CancelledError as error:
+            if self._closed:
+                raise
+            return encode_message(reply_of(request.id, error))  # the callback was cancelled, not this communicator
+        except Exception as error:  # noqa: BLE001 (the caller gets it)
+            return encode_message(reply_of(request.id, error))
+
+    # --- what subscribers need ---------------------------------------------------------------------------
+
+    def answer(self, address: str, data: bytes) -> None:
+        """Send an encoded reply, if somebody is there."""
+        try:
+            self._send(address, data)
+        except UnroutableError:
+            pass  # nobody waits for it any more
+        except OverloadedError:
+            _LOG.warning("a reply was dropped: its receiver takes nothing any more")
+
+    def announce(self, queue: str, delay: float = 0.0) -> None:
+        """Tell everybody that there is a task in ``queue``, after ``delay`` seconds."""
+        if delay > 0:
+            asyncio.get_running_loop().call_later(delay, self.announce, queue)
+        elif not self._closed:
+            self.woken(queue)
+            self._link.wake(queue)
+
+    def _send(self, address: str, data: bytes) -> None:
+        if address == self._link.address:
+            asyncio.get_running_loop().call_soon(self.received, address, decode_message(data))
+        else:
+            self._link.send(address, data)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
+
+    # --- being closed ------------------------------------------------------------------------------------
+
+    def _check_open(self) -> None:
+        if self._closed or not self._opened:
+            raise self._closed_error()
+
+    def _closed_error(self) -> CommunicatorClosedError:
+        return CommunicatorClosedError(f"this communicator {'was closed' if self._closed else 'is not open yet'}")
+
+    def _tell_closed(self) -> None:
+        for callback in self._close_callbacks:
+            try:
+                callback(None)
+            except Exception:  # noqa: BLE001 (logged; the others are told)
+                _LOG.exception("a callback that was told of the end of a communicator failed")
