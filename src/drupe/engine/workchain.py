@@ -60,7 +60,9 @@ class WorkChainSpec(ProcessSpec):
             for function in filter(None, (*program.steps, *program.tests)):
                 name = getattr(function, "__name__", "")
                 if hasattr(WorkChain, name):
-                    raise OutlineError(f"{name}: every work chain has something of this name; call the step something else")
+                    raise OutlineError(
+                        f"{name}: every work chain has something of this name; call the step something else"
+                    )
             self._program = program
         return self._program
 
