@@ -25,6 +25,7 @@ class ExitCode(IntEnum):
     OWNED = 7
     PID = 8
     CLASS = 9
+    MESSAGE = 10
     INTERRUPTED = 130
 
 
@@ -40,6 +41,7 @@ MEANING: Final[Mapping[ExitCode, str]] = MappingProxyType(
         ExitCode.OWNED: "another program runs the process",
         ExitCode.PID: "no process, or more than one, has a pid that ends like this",
         ExitCode.CLASS: "the class of the process is not at hand",
+        ExitCode.MESSAGE: "a message could not be sent, or nobody answered",
         ExitCode.INTERRUPTED: "interrupted; the process goes on with `drupe resume`",
     }
 )
@@ -66,6 +68,7 @@ BY_ERROR: Final[Mapping[type[BaseException], ExitCode]] = MappingProxyType(
         errors.FencedError: ExitCode.OWNED,
         errors.UnknownProcessError: ExitCode.PID,
         errors.UnknownClassError: ExitCode.CLASS,
+        errors.CommunicationError: ExitCode.MESSAGE,
     }
 )
 

@@ -88,11 +88,9 @@ def current_loop() -> Loop | None:
     return None if loop is None or loop.is_closed() else loop
 
 
-def start_thread(work: Callable[..., None], *args: Any, name: str) -> Thread:
-    """Start a thread that does ``work(*args)``; a daemon, so that it never keeps an interpreter from ending."""
-    thread = Thread(target=work, args=args, name=name, daemon=True)
-    thread.start()
-    return thread
+def new_thread(work: Callable[..., None], *args: Any, name: str) -> Thread:
+    """Get a thread, not started yet, that does ``work(*args)``; a daemon: it never keeps an interpreter from ending."""
+    return Thread(target=work, args=args, name=name, daemon=True)
 
 
 def hop(loop: Loop, callback: Callable[..., object], *args: Any) -> bool:

@@ -18,7 +18,8 @@ class Pulse:
 
     def start(self) -> None:
         """Begin; the first beat comes after one interval."""
-        self._thread = bridge.start_thread(self._run, name=self._name)
+        self._thread = bridge.new_thread(self._run, name=self._name)
+        self._thread.start()
 
     def stop(self) -> None:
         """End, after the beat that may be under way. Stopping twice does nothing."""

@@ -80,7 +80,8 @@ class Writer(Generic[Request]):
         if self._thread is None:
             self._turn_away()  # a thread that died left the mark of its end behind
             self._ready, self._ended = Waited(), Waited()
-            self._thread = bridge.start_thread(self._run, self._ready, self._ended, name=self._name)
+            self._thread = bridge.new_thread(self._run, self._ready, self._ended, name=self._name)
+            self._thread.start()
         # A shield: who is cancelled while it waits must not cancel the start for somebody else.
         await asyncio.shield(asyncio.wrap_future(self._ready))
 
