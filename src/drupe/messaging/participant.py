@@ -213,7 +213,7 @@ class Participant:
             case Rpc():
                 if not self._closed and (message.deadline is None or self._clock.now() < message.deadline):
                     self._start(self._serve(origin, message))
-            case Task():  # tasks come from the queue alone
+            case _:  # a task; they come from the queue alone
                 _LOG.warning("a task that was sent as a message was dropped")
 
     def missed(self, number: int) -> None:
