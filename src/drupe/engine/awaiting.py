@@ -60,7 +60,9 @@ class Awaiting(Waiting):
                 process.ctx[name] = _replace(value, lambda leaf: waits[id(leaf)].result())
         finally:
             for future in waits.values():
-                if isinstance(future, _Waiter):
+                if future.done() and not future.cancelled():
+                    future.exception()  # several may have failed; the one that ends the wait is raised
+                elif isinstance(future, _Waiter):
                     future.cancel()
         return Continue(command.onward)
 
