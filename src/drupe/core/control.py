@@ -29,6 +29,8 @@ class Posture(StrEnum):
     OVER = "over"
     """Dead for another reason: finished or excepted."""
 
+    __hash__ = str.__hash__  # an enum's own is a Python function
+
 
 class Verb(StrEnum):
     """What can happen to a posture: three verbs, one that takes them back, and the edges of a step."""

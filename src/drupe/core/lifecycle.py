@@ -26,6 +26,8 @@ class State(StrEnum):
     EXCEPTED = "excepted"
     KILLED = "killed"
 
+    __hash__ = str.__hash__  # an enum's own is a Python function, and states are looked up at every step
+
 
 class Trigger(StrEnum):
     """What moves a process from one state to the next."""
@@ -44,6 +46,8 @@ class Trigger(StrEnum):
     """An exception came out of a step, a hook or a callback."""
     KILL = "kill"
     """Somebody, or the process itself, asked for its end."""
+
+    __hash__ = str.__hash__
 
 
 _END: Final = {Trigger.FAIL: State.EXCEPTED, Trigger.KILL: State.KILLED}

@@ -259,22 +259,27 @@ class Life:
                 self._hook_failed(process, error)
 
     def _end(self, process: Any) -> None:
-        self.posture = Posture.KILLED if self.state is State.KILLED else Posture.OVER
+        killed = self.state is State.KILLED
+        self.posture = Posture.KILLED if killed else Posture.OVER
         self.after_hook(process, process.on_terminated)
         self.close(process)
+        if self.listeners:
+            self._tell_the_end(process)
+        if self.action is not None:
+            self.action.settle(happened=killed)
+            self.action = None
+        if self.future is not None:
+            self._resolve(self.future)
+        self.nudge()
+
+    def _tell_the_end(self, process: Any) -> None:
         stage = self.stage
         if isinstance(stage, Excepted):
             self.tell(process, "on_process_excepted", str(stage.error))
         elif isinstance(stage, Killed):
             self.tell(process, "on_process_killed", stage.msg)
         else:
-            self.tell(process, "on_process_finished", self.outputs)
-        if self.action is not None:
-            self.action.settle(happened=self.state is State.KILLED)
-            self.action = None
-        if self.future is not None:
-            self._resolve(self.future)
-        self.nudge()
+            self.tell(process, "on_process_finished", freeze(self.outputs))
 
     def _hook_failed(self, process: Any, error: Exception) -> None:
         _LOG.error(
