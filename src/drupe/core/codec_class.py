@@ -4,7 +4,6 @@ Their forms follow from what they declare. A value is made again by its class, s
 which was added since takes its default; what a class keeps beside its fields is not saved.
 """
 
-import dataclasses
 import inspect
 from enum import Enum, Flag
 from typing import Any
@@ -25,7 +24,7 @@ def form_of(cls: type, name: str) -> Form:
         return Form(name, cls, lambda value: value.value, cls)
     if issubclass(cls, Enum):
         return Form(name, cls, lambda value: value.name, lambda content: cls[content])
-    if dataclasses.is_dataclass(cls):
+    if hasattr(cls, "__dataclass_fields__"):
         return _dataclass_form(cls, name)
     if issubclass(cls, msgspec.Struct):
         return _fields_form(cls, name, cls.__struct_fields__)
@@ -57,6 +56,8 @@ def _fields_form(cls: type, name: str, fields: tuple[str, ...], later: tuple[str
 
 
 def _dataclass_form(cls: Any, name: str) -> Form:
+    import dataclasses  # who has one has paid for it
+
     fields = dataclasses.fields(cls)
     given = tuple(field.name for field in fields if field.init)
     asked = [parameter for parameter in inspect.signature(cls).parameters if parameter not in given]

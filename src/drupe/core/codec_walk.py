@@ -5,7 +5,6 @@ and the forms differ in nothing else. The path of a refused item is put together
 travels up, so that a walk that succeeds pays nothing for it.
 """
 
-import dataclasses
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -167,7 +166,7 @@ def _join(path: str, keys: Iterable[Any]) -> str:
 
 def _advice(value: Any) -> str:
     kind = type(value)
-    if issubclass(kind, Enum | msgspec.Struct) or dataclasses.is_dataclass(kind) or hasattr(kind, "_fields"):
+    if issubclass(kind, Enum | msgspec.Struct) or hasattr(kind, "__dataclass_fields__") or hasattr(kind, "_fields"):
         return "mark its class with @saveable"
     if inspect.isawaitable(value):
         return "await it, or wait for it with to_context"

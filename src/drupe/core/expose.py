@@ -5,8 +5,9 @@ them, and a spec remembers for each class which names it took over, and where to
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
+
+import msgspec
 
 from drupe.core.attributes import Attributes, thaw
 from drupe.core.issue import SEPARATOR
@@ -16,8 +17,7 @@ Exposed: TypeAlias = dict[str | None, dict[type, list[str]]]
 """By namespace (None: the top) and class: the names that were taken over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True):
     """A choice among dotted names: all but the excluded ones, or only the included ones.
 
     Naming a namespace names everything within.

@@ -7,9 +7,10 @@ value fits; ports do that.
 
 import reprlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, get_args
+
+import msgspec
 
 from drupe.errors import PortValueError
 
@@ -23,8 +24,7 @@ _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+class Issue(msgspec.Struct, frozen=True):
     """One thing that is wrong with a value.
 
     Attributes:
@@ -39,8 +39,7 @@ class Issue:
         return f"{self.port}: {self.message}"
 
 
-@dataclass(slots=True)
-class Review:
+class Review(msgspec.Struct):
     """One pass over values.
 
     Attributes:
@@ -49,7 +48,7 @@ class Review:
     """
 
     filling: bool
-    issues: list[Issue] = field(default_factory=list)
+    issues: list[Issue] = []
 
 
 def refuse(issues: Iterable[Issue], error: type[PortValueError]) -> None:

@@ -5,8 +5,9 @@ returns that of the next. It sees data only: no instance exists yet when it runs
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+import msgspec
 
 from drupe.errors import DefinitionError, UpcastError
 
@@ -14,8 +15,7 @@ State: TypeAlias = dict[str, Any]
 """What was saved: ``inputs``, ``outputs``, ``ctx``, ``fields``, ``stage``, ``cursor``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Upcast:
+class Upcast(msgspec.Struct, frozen=True):
     """A function of a class that brings its saved state from one version to the next; called with the state alone."""
 
     from_version: int

@@ -7,16 +7,16 @@ anything is declared anew.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Self
+
+import msgspec
 
 from drupe.core.attributes import FrozenAttributes
 from drupe.core.issue import Path, Review
 from drupe.core.port import UNSPECIFIED, Port
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What is known of all ports of a namespace, of one edition of what is declared.
 
     Attributes:
