@@ -15,6 +15,7 @@ from drupe.core.lifecycle import State, Trigger
 from drupe.engine.action import ControlAction, settled
 from drupe.engine.life import Life
 from drupe.errors import InvalidStateError, StoreError
+from drupe.interfaces.host import Standing
 from drupe.runtime.bridge import current_loop
 
 
@@ -111,48 +112,38 @@ async def _carry_out(life: Life, process: Any, effect: Effect, posture: Posture)
 
 
 async def _hold(life: Life, process: Any, posture: Posture) -> None:
-    standing = life.standing
-    standing = standing._replace(
-        paused=True, status=life.reason if life.reason is not None else standing.status, before=standing.status
-    )
-    try:
-        process.on_pausing(life.reason)
-        pending = life.host.commit(process, life.stage, standing, "paused")
-        if pending is not None:
-            await pending
-    except Exception as error:  # noqa: BLE001 (sorted out there)
-        await life.fail(process, error)
-        return
-    life.standing = standing
-    life.posture = posture
-    _happened(life)
-    life.after_hook(process, process.on_paused, life.reason)
-    life.tell(process, "on_process_paused")
+    shown, reason = life.standing.status, life.reason
+    standing = Standing(paused=True, status=shown if reason is None else reason, before=shown)
+    if await _stand(life, process, standing, "paused", posture):
+        life.after_hook(process, process.on_paused, reason)
+        life.tell(process, "on_process_paused")
 
 
 async def _release(life: Life, process: Any, posture: Posture) -> None:
-    standing = life.standing._replace(paused=False, status=life.standing.before, before=None)
+    if await _stand(life, process, Standing(status=life.standing.before), "played", posture):
+        life.after_hook(process, process.on_playing)
+        life.tell(process, "on_process_played")
+
+
+async def _stand(life: Life, process: Any, standing: Standing, event: str, posture: Posture) -> bool:
+    """Commit that the process stands so; False if that failed and ended it."""
     try:
-        pending = life.host.commit(process, life.stage, standing, "played")
+        if standing.paused:
+            process.on_pausing(life.reason)
+        pending = life.host.commit(process, life.stage, standing, event)
         if pending is not None:
             await pending
     except Exception as error:  # noqa: BLE001 (sorted out there)
         await life.fail(process, error)
-        return
-    life.standing = standing
-    life.posture = posture
-    _happened(life)
-    life.after_hook(process, process.on_playing)
-    life.tell(process, "on_process_played")
-
-
-# --- actions -----------------------------------------------------------------------------------------------
-
-
-def _happened(life: Life) -> None:
+        return False
+    life.standing, life.posture = standing, posture
     if life.action is not None:
         life.action.settle(happened=True)
         life.action = None
+    return True
+
+
+# --- actions -----------------------------------------------------------------------------------------------
 
 
 def _drop_action(life: Life) -> None:
