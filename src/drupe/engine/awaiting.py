@@ -5,7 +5,7 @@ that waits for one stays, on disk, at the step that made it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 from drupe.core.command import Command, Continue, Wait
@@ -59,11 +59,7 @@ class Awaiting(Waiting):
             for name, value in command.awaited.items():
                 process.ctx[name] = _replace(value, lambda leaf: waits[id(leaf)].result())
         finally:
-            for future in waits.values():
-                if future.done() and not future.cancelled():
-                    future.exception()  # several may have failed; the one that ends the wait is raised
-                elif isinstance(future, _Waiter):
-                    future.cancel()
+            _let_go(waits.values())
         return Continue(command.onward)
 
     def interrupt(self, reason: str) -> None:
@@ -92,6 +88,14 @@ class _Waiter(asyncio.Task[Any]):
 
 def _wait_for(leaf: Any, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Any]:
     return _Waiter(leaf.result(), loop=loop) if isinstance(leaf, Child) else leaf
+
+
+def _let_go(futures: Iterable[asyncio.Future[Any]]) -> None:
+    for future in futures:
+        if future.done() and not future.cancelled():
+            future.exception()  # several may have failed; the one that ended the wait was raised
+        elif isinstance(future, _Waiter):
+            future.cancel()
 
 
 def as_awaitable(value: Any, where: str) -> Any:

@@ -347,6 +347,7 @@ class Life:
             future.set_result(freeze(self.outputs))
         else:
             future.set_exception(error)
+            future.exception()  # the process keeps it: nothing is lost when nobody asks the future
 
     def outcome(self) -> FrozenAttributes:
         """Get the outputs, or raise why there are none.
