@@ -16,7 +16,7 @@ class TestEphemeralHost(HostContract):
         return EphemeralBench()
 
 
-class TestStoredHostInMemory(HostContract, StoredHostContract):
+class TestStoredHostInMemory(StoredHostContract):
     reloading = False
 
     @pytest.fixture

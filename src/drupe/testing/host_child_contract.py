@@ -182,7 +182,7 @@ class HostChildContract(HostCase):
         gc.collect()
         await settle()
         loop.set_exception_handler(None)
-        assert complaints == []
+        assert complaints == [], complaints
 
     async def test_a_child_that_did_not_do_well_is_still_finished(self, bench: Bench) -> None:
         class Poor(Process):

@@ -12,9 +12,10 @@ A host that keeps its processes binds `StoredHostContract`, which asks for more,
 
 from drupe.testing.host_chain_contract import HostChainContract
 from drupe.testing.host_child_contract import HostChildContract
-from drupe.testing.host_durable_contract import StoredHostContract as StoredHostContract
+from drupe.testing.host_durable_contract import HostDurableContract
 from drupe.testing.host_hook_contract import HostHookContract
 from drupe.testing.host_listener_contract import HostListenerContract
+from drupe.testing.host_recovery_contract import HostRecoveryContract
 from drupe.testing.host_saving_contract import HostSavingContract
 from drupe.testing.host_step_contract import HostStepContract
 from drupe.testing.host_verb_contract import HostVerbContract
@@ -32,3 +33,7 @@ class HostContract(
     HostChildContract,
 ):
     """Every promise of a process that does not depend on whether it is kept."""
+
+
+class StoredHostContract(HostContract, HostDurableContract, HostRecoveryContract):
+    """Every promise of a process that is kept; the fixture `bench` gives a `StoredBench`."""

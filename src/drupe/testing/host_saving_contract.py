@@ -24,6 +24,7 @@ from drupe.errors import (
     UpcastError,
 )
 from drupe.testing.host_case import Bench, HostCase, SubclassRegistry, answer_of
+from drupe.testing.host_chain_contract import Branching
 
 CLASSES = SubclassRegistry()
 
@@ -100,6 +101,18 @@ class HostSavingContract(HostCase):
                 break
             steps += 1
         assert steps == 8
+
+    async def test_a_chain_loaded_after_any_step_goes_on_as_the_first_would_have(self, bench: Bench) -> None:
+        process = await bench.create(Branching, {"n": 10})
+        steps = 0
+        while not process.has_terminated():
+            other = reloaded(process)
+            assert other.ctx == process.ctx
+            await other
+            assert (other.result(), other.ctx) == (3, {"seen": ["large"], "count": 3})
+            await process.step()
+            steps += 1
+        assert steps == 7
 
     async def test_a_field_that_is_not_saved_has_its_default_again(self, bench: Bench) -> None:
         process = await bench.create(Ladder)

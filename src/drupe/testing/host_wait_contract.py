@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from drupe.core.command import Wait
+from drupe.core.command import Continue, Wait
 from drupe.core.lifecycle import State
 from drupe.engine.behaviour import Waiting
 from drupe.engine.process import Process
@@ -339,6 +339,41 @@ class HostWaitContract(HostCase):
         with pytest.raises(ClosedError):
             await waiter
         assert process.state is State.WAITING
+
+    async def test_closing_inside_a_step_lets_it_end_and_starts_no_other(self, bench: Bench) -> None:
+        took: list[str] = []
+
+        class Closing(Process):
+            def run(self) -> Any:
+                took.append("run")
+                self.close()
+                return Continue(self.after)
+
+            def after(self) -> Any:
+                took.append("after")
+
+        process = await bench.create(Closing)
+        with pytest.raises(ClosedError):
+            await process
+        await settle(20)
+        assert took == ["run"]
+
+    async def test_a_process_is_let_go_of_once(self, bench: Bench) -> None:
+        closed: list[str] = []
+
+        class Counting(Process):
+            def run(self) -> Any:
+                return None
+
+            def on_close(self) -> None:
+                closed.append(str(self.state))
+
+        ended, closing = await bench.create(Counting), await bench.create(Counting)
+        await ended
+        ended.close()
+        closing.close()
+        closing.close()
+        assert closed == ["finished", "created"]
 
     async def test_a_process_that_ended_is_closed_already_and_keeps_its_outcome(self, bench: Bench) -> None:
         process = await bench.create(slow())
