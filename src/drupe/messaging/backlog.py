@@ -1,6 +1,7 @@
 """What waits for a receiver that is slower than its senders. Bounded, whatever it does, and it never makes them wait."""
 
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
 from drupe.errors import OverloadedError
@@ -11,19 +12,26 @@ LIMIT: Final = 1024
 """So many items of each kind wait at most, unless said otherwise."""
 
 
+def _one(item: object) -> int:
+    return 1
+
+
 class Backlog(Generic[Item]):
     """Items in order: firm ones, which are refused when there is no room, and loose ones, of which the oldest make room.
 
     Firm ones go first. Not for several threads at once.
 
     Args:
-        limit: how many of each kind wait at most.
+        limit: how much of each kind waits at most.
+        weigh: says how much an item is; by default one.
     """
 
-    __slots__ = ("_firm", "_limit", "_loose", "_missed")
+    __slots__ = ("_firm", "_firm_weight", "_limit", "_loose", "_loose_weight", "_missed", "_weigh")
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, limit: int = LIMIT, *, weigh: Callable[[Item], int] = _one) -> None:
         self._limit = limit
+        self._weigh = weigh
+        self._firm_weight = self._loose_weight = 0
         self._firm: deque[Item] = deque()
         self._loose: deque[Item] = deque()
         self._missed = 0
@@ -37,14 +45,17 @@ class Backlog(Generic[Item]):
         Raises:
             OverloadedError: there is no room; it was not added.
         """
-        if len(self._firm) >= self._limit:
-            raise OverloadedError(f"{self._limit} messages are waiting for the receiver already; try again later")
+        weight = self._firm_weight + self._weigh(item)
+        if weight > self._limit:
+            raise OverloadedError(f"{len(self._firm)} messages are waiting for the receiver already; try again later")
+        self._firm_weight = weight
         self._firm.append(item)
 
     def put_loose(self, item: Item) -> None:
-        """Add an item; the oldest loose one makes room for it."""
-        if len(self._loose) >= self._limit:
-            self._loose.popleft()
+        """Add an item; the oldest loose ones make room for it."""
+        self._loose_weight += self._weigh(item)
+        while self._loose and self._loose_weight > self._limit:
+            self._loose_weight -= self._weigh(self._loose.popleft())
             self._missed += 1
         self._loose.append(item)
 
@@ -62,6 +73,9 @@ class Backlog(Generic[Item]):
             IndexError: there is none.
         """
         if self._firm:
-            return self._firm.popleft(), 0
+            item = self._firm.popleft()
+            self._firm_weight -= self._weigh(item)
+            return item, 0
         item, missed, self._missed = self._loose.popleft(), self._missed, 0
+        self._loose_weight -= self._weigh(item)
         return item, missed

@@ -1,0 +1,180 @@
+"""One direction between two participants: who connects sends, who accepts receives."""
+
+import asyncio
+import logging
+import os
+import socket
+import struct
+from typing import Any, Final, Protocol
+
+from drupe.core.message import decode_message
+from drupe.errors import MessageError
+from drupe.messaging.backlog import Backlog
+from drupe.messaging.link import Receiver
+from drupe.messaging.local.wire import FrameReader, Kind, frame, frame_number, read_number, read_text
+
+_LOG: Final = logging.getLogger("drupe.messaging")
+
+BUFFER: Final = 8 * 1024 * 1024
+"""Bytes of each kind that wait for a receiver that does not read."""
+_HIGH: Final = 256 * 1024
+"""Bytes that are handed to the connection ahead of the kernel."""
+_CREDENTIALS: Final = struct.Struct("3i")
+
+
+class Ends(Protocol):
+    """What a connection tells its participant."""
+
+    def met(self, address: str) -> None:
+        """Who sends over this connection said its address.
+
+        Raises:
+            MessageError: it cannot be the address of a participant.
+        """
+        ...
+
+    def ended(self, connection: "Outgoing | Incoming") -> None:
+        """The connection is no more."""
+        ...
+
+
+def is_own(connection: Any) -> bool:
+    """Tell whether the other end of a unix socket is the same user's."""
+    if not hasattr(socket, "SO_PEERCRED"):  # pragma: no cover (not Linux: the folder's mode keeps others out)
+        return True
+    _, uid, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return bool(uid == os.geteuid())
+
+
+class Outgoing(asyncio.Protocol):
+    """Sends frames to one participant; what it does not read waits, within bounds."""
+
+    def __init__(self, address: str, ends: Ends) -> None:
+        self.address = address
+        self._ends = ends
+        self._backlog: Backlog[bytes] = Backlog(BUFFER, weigh=len)
+        self._paused = False
+        self._transport: asyncio.Transport | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection is there."""
+        return self._transport is not None
+
+    def send(self, content: bytes, *, firm: bool) -> None:
+        """Send a message.
+
+        Raises:
+            OverloadedError: it is firm, and too much waits already.
+        """
+        data = frame(Kind.MESSAGE, content)
+        if not self._paused:
+            self.write(data)
+        elif firm:
+            self._backlog.put_firm(data)
+        else:
+            self._backlog.put_loose(data)
+
+    def hint(self, queue: str) -> None:
+        """Say that there may be a task; one who does not read looks by itself later."""
+        if not self._paused:
+            self.write(frame(Kind.WAKE, queue.encode()))
+
+    def write(self, data: bytes) -> None:
+        """Hand a frame to the connection."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """End the connection; what the kernel has not taken is dropped."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.Protocol`."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 (what a stream's protocol always gets)
+        transport.set_write_buffer_limits(_HIGH)
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.Protocol`."""
+        self._transport = None
+        self._ends.ended(self)
+
+    def pause_writing(self) -> None:
+        """See `asyncio.Protocol`."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """See `asyncio.Protocol`."""
+        self._paused = False
+        while self._backlog and not self._paused:  # writing may pause it again
+            data, missed = self._backlog.take()
+            if missed:
+                self.write(frame_number(Kind.MISSED, missed))
+            self.write(data)
+
+
+class Incoming(asyncio.Protocol):
+    """Receives frames of one participant, which says first who it is."""
+
+    def __init__(self, receiver: Receiver, ends: Ends) -> None:
+        self._receiver = receiver
+        self._ends = ends
+        self._reader = FrameReader()
+        self._transport: asyncio.Transport | None = None
+        self.address: str | None = None
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.Protocol`."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 (what a stream's protocol always gets)
+        self._transport = transport
+        if not is_own(transport.get_extra_info("socket")):
+            _LOG.warning("the connection of another user was refused")
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.Protocol`."""
+        self._transport = None
+        self._ends.ended(self)
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        try:
+            for kind, content in self._reader.feed(data):
+                self._take(kind, content)
+        except MessageError as error:
+            _LOG.warning("a connection was cut that sent no frames of drupe: %s", error)
+            self.close()
+
+    def _take(self, kind: Kind, content: bytes) -> None:
+        if self.address is None or kind is Kind.HELLO:
+            self._greet(kind, content)
+        elif kind is Kind.MESSAGE:
+            self._take_message(self.address, content)
+        elif kind is Kind.MISSED:
+            self._receiver.missed(read_number(content))
+        else:
+            self._receiver.woken(read_text(content))
+
+    def _greet(self, kind: Kind, content: bytes) -> None:
+        if self.address is not None or kind is not Kind.HELLO:
+            raise MessageError("a connection starts with one greeting")
+        address = read_text(content)
+        self._ends.met(address)
+        self.address = address
+
+    def _take_message(self, address: str, content: bytes) -> None:
+        try:
+            message = decode_message(content)
+        except MessageError as error:  # its frame is whole: what comes after it can be read
+            _LOG.warning("a message was dropped that cannot be read: %s", error)
+        else:
+            self._receiver.received(address, message)

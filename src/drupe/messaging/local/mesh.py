@@ -1,0 +1,172 @@
+"""A participant's links to all others of its folder: one socket to listen, one connection to each of them.
+
+Each connection goes one way. When a newcomer connects, those who are there connect back, and only then is it open: from
+there on it hears everybody and is heard. When one dies, the kernel ends its connections, and everybody knows.
+"""
+
+import asyncio
+import re
+from typing import Final
+
+from drupe.errors import MessageError, UnroutableError
+from drupe.messaging.link import Receiver
+from drupe.messaging.local.connection import Incoming, Outgoing, is_own
+from drupe.messaging.local.place import Place
+from drupe.messaging.local.wire import Kind, frame
+
+_ADDRESS: Final = re.compile("[0-9a-f]{16}")
+_PATIENCE: Final = 5.0
+"""Seconds that a newcomer waits for those who do not greet it, because they are stopped."""
+
+
+class LocalLink:
+    """A way to the others of one folder; see `drupe.messaging.link.Link`.
+
+    Args:
+        place: the folder.
+        address: the participant's own: 16 hexadecimal digits.
+    """
+
+    def __init__(self, place: Place, address: str) -> None:
+        self._place = place
+        self._address = address
+        self._server: asyncio.Server | None = None
+        self._left = False
+        self._receiver: Receiver | None = None
+        self._peers: dict[str, Outgoing] = {}
+        self._incoming: set[Incoming] = set()
+        self._greeted: dict[str, asyncio.Event] = {}
+        self._meeting: dict[str, asyncio.Task[bool]] = {}
+
+    @property
+    def address(self) -> str:
+        """Where others reach this participant."""
+        return self._address
+
+    # --- coming and going --------------------------------------------------------------------------------
+
+    async def open(self, receiver: Receiver) -> None:
+        """Listen, then meet everybody who is there."""
+        self._receiver = receiver
+        self._place.prepare()
+        listener = self._place.listen(self._address)
+        self._server = await asyncio.get_running_loop().create_unix_server(self._accept, sock=listener)
+        others = [address for address in self._place.addresses() if address != self._address]
+        await asyncio.gather(*(self._get_to_know(address) for address in others))
+
+    async def close(self) -> None:
+        """Leave; the others see the connections end."""
+        self._left = True
+        if self._server is None:
+            return
+        self._server.close()
+        self._place.leave(self._address)
+        if self._meeting:
+            await asyncio.wait(self._meeting.values())
+        for peer in self._peers.values():
+            peer.close()
+        for incoming in self._incoming:
+            incoming.close()
+        await asyncio.sleep(0)  # the loop ends the connections in its next turn
+
+    # --- names -------------------------------------------------------------------------------------------
+
+    async def register(self, identifier: str) -> None:
+        """Have ``identifier`` lead here."""
+        self._place.register(identifier, self._address)
+
+    async def unregister(self, identifier: str) -> None:
+        """Have ``identifier`` lead nowhere."""
+        self._place.unregister(identifier)
+
+    async def locate(self, identifier: str) -> str:
+        """Get the address that ``identifier`` leads to."""
+        address = self._place.locate(identifier)
+        if address is not None and address != self._address and address not in self._peers:
+            await self._get_to_know(address)  # both ways: without the way back, an answer could not come
+        if address is None or (address != self._address and address not in self._peers):
+            raise UnroutableError(f"nobody answers to {identifier!r}")
+        return address
+
+    # --- sending -----------------------------------------------------------------------------------------
+
+    def send(self, address: str, data: bytes) -> None:
+        """Send a message to one participant."""
+        peer = self._peers.get(address)
+        if peer is None:
+            raise UnroutableError(f"nobody is at {address!r} any more")
+        peer.send(data, firm=True)
+
+    def publish(self, data: bytes) -> None:
+        """Send a broadcast to all others."""
+        for peer in self._peers.values():
+            peer.send(data, firm=False)
+
+    def wake(self, queue: str) -> None:
+        """Tell all others that there may be a task in ``queue``."""
+        for peer in self._peers.values():
+            peer.hint(queue)
+
+    # --- meeting -----------------------------------------------------------------------------------------
+
+    async def _get_to_know(self, address: str) -> None:
+        if await asyncio.shield(self._start_to_meet(address)):
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await self._greeted.setdefault(address, asyncio.Event()).wait()
+            except TimeoutError:
+                pass  # it is stopped; it greets when it goes on
+
+    def _start_to_meet(self, address: str) -> "asyncio.Task[bool]":
+        task = self._meeting.get(address)
+        if task is None:
+            task = self._meeting[address] = asyncio.get_running_loop().create_task(self._connect(address))
+            task.add_done_callback(lambda _: self._meeting.pop(address, None))
+        return task
+
+    async def _connect(self, address: str) -> bool:
+        if address in self._peers:
+            return True
+        connection = self._place.connect(address)
+        if connection is None:
+            return False
+        if not is_own(connection):  # pragma: no cover (the folder keeps others from listening in it)
+            connection.close()
+            return False
+        peer = Outgoing(address, self)
+        await asyncio.get_running_loop().create_unix_connection(lambda: peer, sock=connection)
+        if peer.is_open:  # else it was lost meanwhile, and nobody would notice again
+            peer.write(frame(Kind.HELLO, self._address.encode()))
+            self._peers[address] = peer
+        return peer.is_open
+
+    def _accept(self) -> Incoming:
+        assert self._receiver is not None  # noqa: S101 (it listens since it was opened)
+        incoming = Incoming(self._receiver, self)
+        self._incoming.add(incoming)
+        return incoming
+
+    def met(self, address: str) -> None:
+        """Greet back who greets; see `drupe.messaging.local.connection.Ends`."""
+        if not _ADDRESS.fullmatch(address):
+            raise MessageError("a greeting says an address")
+        greeted = self._greeted.setdefault(address, asyncio.Event())
+        if greeted.is_set():
+            raise MessageError("a greeting says an address, which is nobody else's")
+        greeted.set()
+        if not self._left:
+            self._start_to_meet(address)
+
+    def ended(self, connection: Outgoing | Incoming) -> None:
+        """Forget one that is gone, and tell the participant; see `drupe.messaging.local.connection.Ends`."""
+        if isinstance(connection, Incoming):
+            self._incoming.discard(connection)
+        address = connection.address
+        if address is None:  # it never said who it is
+            return
+        self._greeted.pop(address, asyncio.Event()).set()  # whoever waits for it sees that it is gone
+        peer = self._peers.pop(address, None)
+        if peer is not None:
+            peer.close()
+            if self._receiver is not None and not self._left:
+                self._receiver.lost(address)

@@ -1,0 +1,247 @@
+"""Participants that die, stop, or send what they should not: the others go on."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from drupe.core.message import Rpc, encode_message
+from drupe.errors import OverloadedError, PeerLostError, UnroutableError
+from drupe.messaging.local import mesh
+from drupe.messaging.local.communicator import LocalCommunicator
+from drupe.messaging.local.wire import Kind, frame
+from drupe.messaging.memory_queue import MemoryTaskQueue
+from drupe.testing.communicator_contract_case import Heard, soon
+
+ROOT = Path(__file__).parents[3]
+
+
+class Peer:
+    """The other interpreter."""
+
+    def __init__(self, process):
+        self.process = process
+
+    async def line(self):
+        return (await soon(self.process.stdout.readline())).decode().split()
+
+
+@pytest.fixture
+async def peer(folder):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.messaging.local.peer",
+        str(folder),
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": "src"},
+        stdout=subprocess.PIPE,
+    )
+    peer = Peer(process)
+    assert await peer.line() == ["ready"]
+    yield peer
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
+    process._transport.close()
+
+
+@pytest.fixture
+async def meet(folder):
+    opened = []
+
+    async def meet():
+        communicator = LocalCommunicator(folder, MemoryTaskQueue())
+        await communicator.open()
+        opened.append(communicator)
+        return communicator
+
+    yield meet
+    for communicator in opened:
+        await communicator.close()
+
+
+@pytest.mark.slow
+async def test_a_receiver_that_is_killed_after_it_took_a_call_is_noticed_at_once(peer, meet, folder):
+    here = await meet()
+    assert await soon(here.rpc_send("echo", "over")) == "over"
+    call = asyncio.create_task(here.rpc_send("never", 1, deadline=None))
+    assert await peer.line() == ["took", "1"]
+
+    peer.process.kill()
+
+    with pytest.raises(PeerLostError):
+        await soon(call)
+    await soon(peer.process.wait())  # the kernel ends the connections of the dead one after the other
+    with pytest.raises(UnroutableError):
+        await soon(here.rpc_send("never", deadline=None))
+    await here.subscribe_rpc(lambda body: "taken up", "never")
+    assert await here.rpc_send("never") == "taken up"
+    assert len(list(folder.glob("*.s"))) == len(list(folder.glob("*.n"))) == 1
+
+
+@pytest.mark.slow
+async def test_a_newcomer_removes_what_the_dead_left(peer, meet, folder):
+    peer.process.kill()
+    await soon(peer.process.wait())
+    assert len(list(folder.glob("*.s"))) == 1
+
+    here = await meet()
+
+    assert [path.stem for path in folder.glob("*.s")] == [here._link.address]
+    assert list(folder.glob("*.n")) == []
+
+
+async def test_one_that_leaves_while_it_meets_somebody_is_met_by_nobody(meet):
+    here, there = await meet(), await meet()
+    address = there._link.address
+    here._link._peers.pop(address).close()  # as if it had not been met yet
+    meeting = here._link._start_to_meet(address)
+    assert here._link._start_to_meet(address) is meeting
+
+    await here.close()
+    here._link.met("0123456789abcdef")
+
+    assert await meeting
+    assert not here._link._meeting
+    with pytest.raises(UnroutableError):
+        there._link.send(here._link.address, b"")
+
+
+async def test_a_connection_that_ends_while_it_is_made_is_none(meet, monkeypatch):
+    here, there = await meet(), await meet()
+    await there.subscribe_rpc(lambda body: body, "echo")
+    here._link._peers.pop(there._link.address).close()
+    monkeypatch.setattr(mesh.Outgoing, "connection_made", lambda self, transport: transport.abort())
+
+    with pytest.raises(UnroutableError):
+        await soon(here.rpc_send("echo", deadline=None))
+
+
+async def test_one_that_is_not_known_yet_is_met_before_it_is_called(meet):
+    here, there = await meet(), await meet()
+    await there.subscribe_rpc(lambda body: body, "echo")
+    here._link._peers.pop(there._link.address).close()
+    for _ in range(10):  # turns of the loop, in which each forgets the other
+        await asyncio.sleep(0)
+    assert not there._link._peers
+    assert not here._link._incoming
+
+    assert await soon(here.rpc_send("echo", 1, deadline=None)) == 1
+
+
+@pytest.mark.slow
+async def test_one_that_is_stopped_holds_up_nobody_and_is_told_what_it_missed(peer, meet, monkeypatch):
+    here = await meet()
+    await here.rpc_send("echo", 1)
+    os.kill(peer.process.pid, signal.SIGSTOP)
+    monkeypatch.setattr(mesh, "_PATIENCE", 0.1)
+    there = await meet()  # a newcomer does not wait for it either
+    heard = Heard()
+    await there.subscribe_broadcast(heard)
+
+    for number in range(40):
+        await here.broadcast_send(b"x" * 500_000, subject=str(number))
+        assert (await heard.next()).subject == str(number)
+    calls = [asyncio.create_task(here.rpc_send("echo", b"x" * 900_000, deadline=None)) for _ in range(12)]
+    done, waiting = await asyncio.wait(calls, timeout=0.5)
+    assert waiting
+    for refused in done:
+        with pytest.raises(OverloadedError):
+            await refused
+    assert done
+    await here.broadcast_send(subject="last")
+    here.announce("a queue")  # a hint that it does not need
+
+    os.kill(peer.process.pid, signal.SIGCONT)
+
+    first, number = await peer.line()
+    assert first == "missed"
+    assert 10 < int(number) < 40
+    assert await peer.line() == ["last"]
+    assert {len(await soon(call)) for call in waiting} == {900_000}
+    assert await soon(there.rpc_send("echo", "still here")) == "still here"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x7f\xff\xff\xff",
+        frame(Kind.MESSAGE, encode_message(Rpc(id="1", recipient="echo"))),
+        frame(Kind.HELLO, b"../../etc"),
+        frame(Kind.HELLO, b"\xff"),
+        frame(Kind.HELLO, b"0123456789abcdef") * 2,
+        frame(Kind.HELLO, b"0123456789abcdef") + frame(Kind.MISSED, b"many"),
+    ],
+    ids=["another protocol", "oversized", "no greeting", "path", "no text", "two greetings", "no number"],
+)
+async def test_a_connection_that_sends_no_frames_is_cut_and_others_go_on(data, meet, folder, caplog):
+    here = await meet()
+    there = await meet()
+    await here.subscribe_rpc(lambda body: body, "echo")
+
+    reader, writer = await asyncio.open_unix_connection(folder / f"{here._link.address}.s")
+    writer.write(data)
+
+    assert await soon(read_to_end(reader)) == b""
+    writer.close()
+    assert "cut" in caplog.text
+    assert await there.rpc_send("echo", 1) == 1
+
+
+async def read_to_end(reader):
+    try:
+        return await reader.read()
+    except ConnectionResetError:
+        return b""
+
+
+async def test_nobody_can_pass_for_one_who_is_there(meet, folder):
+    here, there = await meet(), await meet()
+    await there.subscribe_rpc(lambda body: body, "echo")
+
+    reader, writer = await asyncio.open_unix_connection(folder / f"{here._link.address}.s")
+    writer.write(frame(Kind.HELLO, there._link.address.encode()))
+
+    assert await soon(read_to_end(reader)) == b""
+    writer.close()
+    assert await here.rpc_send("echo", 1) == 1
+
+
+async def test_a_message_that_cannot_be_read_is_dropped_and_the_next_one_comes(meet, caplog):
+    here, there = await meet(), await meet()
+    await there.subscribe_rpc(lambda body: body, "echo")
+
+    here._link.send(there._link.address, b"\xc1 no MessagePack")
+
+    assert await here.rpc_send("echo", 1) == 1
+    assert "dropped" in caplog.text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+async def test_the_connection_of_another_user_is_refused(meet, folder, caplog):
+    here = await meet()
+    path = folder / f"{here._link.address}.s"
+    code = (
+        "import os, socket, sys; os.setegid(65534); os.seteuid(65534); s = socket.socket(socket.AF_UNIX)\n"
+        "try: s.connect(sys.argv[1]); s.settimeout(10); print('cut' if s.recv(1) == b'' else 'served')\n"
+        "except PermissionError: print('kept out')\n"
+        "except ConnectionError: print('cut')"
+    )
+
+    async def try_it():
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, str(path), stdout=subprocess.PIPE)
+        out, _ = await soon(process.communicate())
+        return out.decode().strip()
+
+    assert await try_it() == "kept out"
+    folder.chmod(0o755)
+    path.chmod(0o777)
+    assert await try_it() == "cut"
+    assert "another user" in caplog.text
+    folder.chmod(0o700)
