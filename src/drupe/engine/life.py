@@ -293,7 +293,6 @@ class Life:
             return
         self.closed = True
         if self.state not in TERMINAL:
-            self.halted = True
             self.abandon(ClosedError(f"process {self.pid} was closed and takes no more steps"))
             self.nudge()
         self.after_hook(process, process.on_close)
