@@ -230,6 +230,40 @@ def test_show_for_programs_has_the_error_and_the_children(used: Shell) -> None:
     assert [child["state"] for child in total["children"]] == ["finished", "finished"]
 
 
+def test_show_has_the_fields_that_a_class_declares(drupe: Shell) -> None:
+    (drupe.folder / "counting.py").write_text(
+        "from drupe import Process, field\n\n\n"
+        "class Counting(Process):\n"
+        "    count: int = field(0)\n\n"
+        "    def run(self):\n"
+        "        self.count += 3\n"
+    )
+    drupe.ok("run", "counting.py:Counting", "--pid", "c1")
+
+    assert "fields.count: 3" in drupe.ok("show", "c1").out.splitlines()
+    assert drupe.ok("show", "c1", "--json").json["fields"] == {"count": 3}
+
+
+def test_a_resume_plays_what_is_paused_if_it_is_asked_to(drupe: Shell) -> None:
+    (drupe.folder / "held.py").write_text(
+        "import os, signal\n\nfrom drupe import Continue, Process\n\n\n"
+        "class Held(Process):\n"
+        "    def run(self):\n"
+        "        self.pause('until the boss is back')\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        return Continue(self.go)\n\n"
+        "    def go(self):\n"
+        "        return 'gone'\n"
+    )
+    held = drupe("run", "held.py:Held", "--pid", "h1")
+    assert held.code == 130
+    assert "state: running, paused" in held.out
+    assert "status: until the boss is back" in held.out
+
+    played = drupe.ok("resume", "h1", "--play")
+    assert played.out.splitlines()[-2:] == ["state: finished", "result: gone"]
+
+
 def test_show_goes_back_to_a_checkpoint_that_is_kept(drupe: Shell) -> None:
     with drupe.blocked() as (command, pid):
         command.kill()

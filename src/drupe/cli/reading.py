@@ -93,6 +93,7 @@ class Portrait:
         outputs: by name.
         stage: the saved form of what it does, or did last.
         ctx: the context of a work chain, else None.
+        fields: the attributes that the class declares and that were set.
     """
 
     record: Record
@@ -103,6 +104,7 @@ class Portrait:
     outputs: Mapping[str, Any]
     stage: Mapping[str, Any]
     ctx: Mapping[str, Any] | None
+    fields: Mapping[str, Any]
 
     @property
     def state(self) -> State:
@@ -142,6 +144,8 @@ class Portrait:
         }
         if self.ctx is not None:
             told["ctx"] = jsonable(self.ctx)
+        if self.fields:
+            told["fields"] = jsonable(self.fields)
         match self.state:
             case State.FINISHED:
                 told |= {"successful": self.successful, "result": jsonable(self.stage.get("result"))}
@@ -177,6 +181,7 @@ async def portray(store: Store, pid: str, seq: int | None = None) -> Portrait:
         outputs=saving.plain(contents.get("outputs", {})),
         stage=contents["stage"],
         ctx=contents.get("ctx"),
+        fields=contents.get("fields", {}),
     )
 
 

@@ -93,7 +93,12 @@ def lines(portrait: "Portrait", tree: "Family") -> list[str]:
     from drupe.cli.appearance import leaves
 
     found = [f"{what}: {text}" for what, text in facts(portrait)]
-    for what, values in (("inputs", portrait.inputs), ("outputs", portrait.outputs), ("ctx", portrait.ctx or {})):
+    for what, values in (
+        ("inputs", portrait.inputs),
+        ("outputs", portrait.outputs),
+        ("fields", portrait.fields),
+        ("ctx", portrait.ctx or {}),
+    ):
         found += [f"{what}.{path}: {value}" for path, value in leaves(values)]
     if (result := portrait.stage.get("result")) is not None:
         found.append(f"result: {result}")
@@ -137,6 +142,7 @@ def _draw(session: Session, portrait: "Portrait", tree: "Family") -> None:
         ("inputs", portrait.inputs),
         ("outputs", portrait.outputs),
         ("result", result),
+        ("fields", portrait.fields),
         ("context", portrait.ctx or {}),
     )
     for what, values in parts:
