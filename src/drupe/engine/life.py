@@ -63,6 +63,8 @@ class Life:
     """Whether its creation is committed."""
     birth: "asyncio.Task[None] | None" = None
     """The creation that is on its way because somebody awaits the process inside its parent's step."""
+    announced: bool = False
+    """Whether listeners were told of its creation."""
     closed: bool = False
     halted: bool = False
     torn: bool = False
@@ -131,11 +133,13 @@ class Life:
         if pending is not None:
             await pending
         self.born = True
-        if self.state is State.CREATED:
-            self.announce(process)
+        self.announce(process)
 
     def announce(self, process: Any) -> None:
-        """Tell that the process was created, after the commit."""
+        """Tell that the process was created, after the commit; once, and not of one that an earlier run has begun."""
+        if self.announced or self.state is not State.CREATED:
+            return
+        self.announced = True
         try:
             process.on_entered(None)
             for listener in self.listeners:
@@ -229,11 +233,11 @@ class Life:
         elif self.listeners:
             self.tell(process, f"on_process_{new.state}")
         if self.unborn:
-            children, self.unborn = self.unborn, ()
+            # One that a callback submitted while the commit was on its way comes with the next.
+            children = [child for child in self.unborn if child._life.born or not self.host.durable]
+            self.unborn = [child for child in self.unborn if child not in children]
             for child in children:
-                if not child._life.born:
-                    child._life.born = True
-                    child._life.announce(child)
+                child._life.announce(child)
                 self.host.start(child)
 
     def after_hook(self, process: Any, hook: Callable[..., None], *details: Any) -> None:

@@ -17,7 +17,7 @@ from drupe.core.spec import ProcessSpec
 from drupe.engine.awaiting import Await, Awaiting, as_awaitable
 from drupe.engine.behaviour import BEHAVIOURS, Running
 from drupe.engine.process import Process
-from drupe.errors import DefinitionError, OutlineError
+from drupe.errors import DefinitionError, InvalidStateError, OutlineError
 
 
 class WorkChainSpec(ProcessSpec):
@@ -119,6 +119,11 @@ class OutlineRunning(Running):
         awaited, life.awaited = life.awaited, {}
         if isinstance(answer, Wait) and answer.fn is None:
             return Wait(process.run, answer.msg, answer.data)
+        if answer is not None and awaited:
+            raise InvalidStateError(
+                f"the step handed {', '.join(awaited)} to to_context and returned {answer!r}: what is it to do, wait or go on? "
+                "return None or a ToContext to wait"
+            )
         if answer is not None:
             return answer
         if awaited:

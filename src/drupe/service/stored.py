@@ -128,7 +128,7 @@ class StoredHost:
         tenure: Tenure = life.tenure
         seq = tenure.seq + 1
         snapshot = self._snapshot(process, stage, standing, event, tenure)
-        births = [self._birth(child) for child in life.unborn]
+        births = [(child, *self._birth(child)) for child in life.unborn]
         if event == State.RUNNING and life.state is State.RUNNING:
             event, detail = "step", life.stage.label()
         else:
@@ -147,13 +147,13 @@ class StoredHost:
             detail=detail,
             paused=snapshot.paused,
             status=standing.status,
-            births=tuple(birth for birth, _ in births),
+            births=tuple(birth for _, birth, _ in births),
         )
         self._probe("host.commit")
-        return self._written(process, tenure, change, snapshot, [born for _, born in births])
+        return self._written(process, tenure, change, snapshot, [(child, first) for child, _, first in births])
 
     async def _written(
-        self, process: Any, tenure: Tenure, change: Change, snapshot: Snapshot, born: list[Snapshot]
+        self, process: Any, tenure: Tenure, change: Change, snapshot: Snapshot, born: list[tuple[Any, Snapshot]]
     ) -> None:
         cancelled: asyncio.CancelledError | None = None
         try:
@@ -164,7 +164,7 @@ class StoredHost:
         self._probe("host.committed")
         tenure.seq, tenure.last, tenure.origin = change.seq, snapshot, snapshot.origin
         resumed, tenure.resumed = tenure.resumed, tenure.resumed and change.event in _STANDING
-        for child, first in zip(process._life.unborn, born, strict=True):
+        for child, first in born:
             await self._take_born(child, Tenure(1, 1, first), sure=not resumed)
         if cancelled is not None:
             raise cancelled
