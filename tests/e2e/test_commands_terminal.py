@@ -145,5 +145,6 @@ def test_the_demonstration_is_a_picture(tmp_path: Path) -> None:
     text = seen(Shell(tmp_path), "demo")
 
     assert "SIGKILL to worker" in text
-    assert re.search(r"slice 1  (■ )+✗ (■ ?)+\n", text)
+    # Which slices were in a step when the kill came is chance; that one was cut off and went on is not.
+    assert re.search(r"slice \d  (■ )*✗ (■ ?)+\n", text)
     assert "✓ no step that was committed ran again" in text
