@@ -10,10 +10,7 @@ import workload
 from stopwatch import Stopwatch
 
 from drupe import Process
-from drupe.core.snapshot import Snapshot
 from drupe.engine import saving
-from drupe.engine.child import Origin
-from drupe.engine.ephemeral import EPHEMERAL
 from drupe.engine.registry import ClassRegistry
 
 
@@ -73,6 +70,5 @@ def load(watch: Stopwatch, *, size: int, data: int) -> int:
     registry = ClassRegistry(Process)
     with watch:
         for _ in range(size):
-            snapshot = Snapshot.decode(body)
-            registry.find(snapshot.kind)(origin=Origin(EPHEMERAL, snapshot=snapshot))
+            saving.load(body, registry=registry)
     return size

@@ -153,9 +153,7 @@ class Life:
             self.torn = not done and self.posture is not Posture.FREE
             self.posture = Posture.FREE
         self.unborn, self.awaited = (), {}
-        if self.action is not None:
-            self.action.settle(happened=False)
-            self.action = None
+        self.settle_action(happened=False)
 
     # --- transitions -------------------------------------------------------------------------------------
 
@@ -269,12 +267,16 @@ class Life:
         self.close(process)
         if self.listeners:
             self._tell_the_end(process)
-        if self.action is not None:
-            self.action.settle(happened=killed)
-            self.action = None
+        self.settle_action(happened=killed)
         if self.future is not None:
             self._resolve(self.future)
         self.nudge()
+
+    def settle_action(self, *, happened: bool) -> None:
+        """Say how the pause or kill that is asked for ended, if there is one."""
+        if self.action is not None:
+            self.action.settle(happened=happened)
+            self.action = None
 
     def _tell_the_end(self, process: Any) -> None:
         stage = self.stage

@@ -40,7 +40,7 @@ def ask(life: Life, process: Any, verb: Verb, reason: str | None = None) -> bool
         life.latest = verb, action
         return action
     if rule.posture is not life.posture:
-        _drop_action(life)
+        life.settle_action(happened=False)
         life.posture = rule.posture
     if rule.answer is Answer.LATER:
         life.reason = reason
@@ -137,19 +137,11 @@ async def _stand(life: Life, process: Any, standing: Standing, event: str, postu
         await life.fail(process, error)
         return False
     life.standing, life.posture = standing, posture
-    if life.action is not None:
-        life.action.settle(happened=True)
-        life.action = None
+    life.settle_action(happened=True)
     return True
 
 
 # --- actions -----------------------------------------------------------------------------------------------
-
-
-def _drop_action(life: Life) -> None:
-    if life.action is not None:
-        life.action.settle(happened=False)
-        life.action = None
 
 
 def _loop_of(life: Life) -> asyncio.AbstractEventLoop:
