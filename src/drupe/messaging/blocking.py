@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from drupe.errors import CommunicatorClosedError
 from drupe.interfaces.communicator import Communicator, IncomingTask, Subscription
+from drupe.messaging.task_view import TaskView
 
 Call = Callable[[Callable[[Communicator], Coroutine[Any, Any, Any]]], Future[Any]]
 
@@ -30,37 +31,12 @@ class BlockingSubscription:
             pass
 
 
-class BlockingTask:
+class BlockingTask(TaskView):
     """A task that is held; see `drupe.interfaces.communicator.IncomingTask`."""
 
     def __init__(self, task: IncomingTask, call: Call) -> None:
-        self._task = task
+        super().__init__(task)
         self._call = call
-
-    @property
-    def id(self) -> str:
-        """The task's identifier."""
-        return self._task.id
-
-    @property
-    def queue(self) -> str:
-        """The queue it was sent to."""
-        return self._task.queue
-
-    @property
-    def body(self) -> Any:
-        """What its sender gave."""
-        return self._task.body
-
-    @property
-    def no_reply(self) -> bool:
-        """Whether its sender waits for no reply."""
-        return self._task.no_reply
-
-    @property
-    def attempt(self) -> int:
-        """How often it was taken."""
-        return self._task.attempt
 
     def accept(self) -> None:
         """Acknowledge it now."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Self
 
 from drupe.interfaces.communicator import DEADLINE, Communicator, IncomingTask, TaskReceipt
+from drupe.messaging.task_view import TaskView
 
 Far = Callable[[Callable[[Communicator], Coroutine[Any, Any, Any]]], Coroutine[Any, Any, Any]]
 
@@ -25,37 +26,12 @@ class FarReceipt:
         return await self._far(lambda _: self._receipt.result(deadline=deadline))
 
 
-class FarTask:
+class FarTask(TaskView):
     """A task that is held; see `drupe.interfaces.communicator.IncomingTask`."""
 
     def __init__(self, task: IncomingTask, far: Far) -> None:
-        self._task = task
+        super().__init__(task)
         self._far = far
-
-    @property
-    def id(self) -> str:
-        """The task's identifier."""
-        return self._task.id
-
-    @property
-    def queue(self) -> str:
-        """The queue it was sent to."""
-        return self._task.queue
-
-    @property
-    def body(self) -> Any:
-        """What its sender gave."""
-        return self._task.body
-
-    @property
-    def no_reply(self) -> bool:
-        """Whether its sender waits for no reply."""
-        return self._task.no_reply
-
-    @property
-    def attempt(self) -> int:
-        """How often it was taken."""
-        return self._task.attempt
 
     async def accept(self) -> None:
         """Acknowledge it now."""
