@@ -97,7 +97,7 @@ def global_options() -> str:
 
 def _options(command: click.Command) -> Iterator[tuple[str, str]]:
     context = click.Context(command)
-    for option in command.get_params(context):
+    for option in command.params:  # not `get_params`: the option that shows the help depends on who asked for it first
         record = option.get_help_record(context)
         if record is not None and isinstance(option, click.Option):
             yield f"`{record[0]}`", " ".join(record[1].split())
