@@ -1,9 +1,12 @@
 """Processes in a real notebook kernel, whose loop runs already."""
 
+import asyncio
 import sys
 import textwrap
 
 import pytest
+
+from drupe.runtime import bridge
 
 jupyter_client = pytest.importorskip("jupyter_client")
 pytest.importorskip("ipykernel")
@@ -83,6 +86,9 @@ def kernel():
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
+        if (loop := bridge.current_loop()) is not None:  # the client made it current, and other tests must not find it
+            asyncio.set_event_loop(None)
+            loop.close()
 
 
 def test_execute_in_a_cell(kernel):
