@@ -123,7 +123,12 @@ class Life:
         """Have the process where its last checkpoint says, before it takes a step."""
         if not self.born:
             await self.be_born(process)
-        elif self.torn:
+        else:
+            await self.mend(process)
+
+    async def mend(self, process: Any) -> None:
+        """Have it in memory as its last checkpoint says, if a step was given up midway."""
+        if self.torn:
             self.torn = False
             self.host.reload(process)
 

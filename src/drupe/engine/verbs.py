@@ -171,6 +171,7 @@ def _begin(life: Life, process: Any, effect: Effect, posture: Posture) -> Contro
 
     async def carry_out_and_settle() -> None:
         try:
+            await life.mend(process)  # what the commit keeps is not what a step left behind half-done
             await _carry_out(life, process, effect, posture)
             await settle(life, process)
         except StoreError:

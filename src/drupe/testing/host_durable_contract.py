@@ -225,6 +225,29 @@ class HostDurableContract(HostCase):
         assert found == {"seen": 1}, (found, process.count)
         assert process.result() == 1
 
+    @pytest.mark.parametrize("verb", ["pause", "kill"])
+    async def test_what_a_step_given_up_midway_left_behind_is_not_kept_by_a_verb(
+        self, bench: StoredBench, verb: str
+    ) -> None:
+        began = asyncio.Event()
+
+        class Half(Process):
+            count: int = field(0)
+
+            async def run(self) -> Any:
+                self.count += 1
+                began.set()
+                return await asyncio.get_running_loop().create_future()
+
+        process = await bench.create(Half)
+        task = background(process)
+        await began.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert await getattr(process, verb)()
+        assert process.count == 0
+        assert (await bench.runner.load(process.pid)).count == 0
+
     # --- numbers -----------------------------------------------------------------------------------------------
 
     async def test_checkpoints_are_numbered_from_one_without_a_gap(self, bench: StoredBench) -> None:
