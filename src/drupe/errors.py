@@ -208,6 +208,12 @@ class AmbiguousPidError(UnknownProcessError):
         self.candidates = candidates
 
 
+class UnknownOrderError(StoreError, LookupError):
+    """The store has no order of this id (any more)."""
+
+    code = "unknown-order"
+
+
 class DuplicateProcessError(StoreError):
     """There is a process of this pid already, and it is another one."""
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from drupe.core.lifecycle import TERMINAL, State
+from drupe.core.order import Answer
 
 PID_PATTERN: Final = r"[A-Za-z0-9_-]{1,64}"
 """What a pid may look like at every door: a file name, a key and a message may safely carry it."""
@@ -64,6 +65,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool = False
     status: str | None = None
     births: tuple[Birth, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    """Orders that are answered by this change. When it ends the process, every other order to it is answered too."""
 
     @property
     def terminal(self) -> bool:

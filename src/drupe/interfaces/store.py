@@ -9,10 +9,17 @@ from collections.abc import Awaitable, Iterable, Sequence
 from typing import Protocol
 
 from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Page, Query, Record
+from drupe.interfaces.inbox import Inbox
+from drupe.interfaces.task_queue import TaskQueue
 
 
-class Store(Protocol):
-    """Processes, their checkpoints and their history."""
+class Store(Inbox, Protocol):
+    """Processes, their checkpoints and their history; the orders to them, and a queue of tasks beside them."""
+
+    @property
+    def tasks(self) -> TaskQueue:
+        """The queue of tasks that lies in this store: as durable as everything else in it, open as long as the store is."""
+        ...
 
     async def open(self) -> None:
         """Make the store ready: create or migrate its schema. Opening an open store does nothing.
@@ -96,7 +103,8 @@ class Store(Protocol):
         """Commit one transition, durably, or change nothing.
 
         The row must have the change's epoch and ``seq - 1``, and an owner. The last change saved again (its answer
-        was lost) does nothing and succeeds. Progress resets ``attempts``. A terminal change releases the process.
+        was lost) does nothing and succeeds. Progress resets ``attempts``. A terminal change releases the process, and
+        answers every order to it that is not answered yet, by `drupe.core.order.last_word`.
         Old checkpoints beyond the store's retention are deleted.
 
         Raises:
