@@ -18,7 +18,8 @@ import itertools
 import pytest
 
 from drupe.errors import ExceptedError
-from drupe.storage.memory import MemoryState, MemoryStore
+from drupe.storage.memory import MemoryStore
+from drupe.storage.memory_state import MemoryState
 from drupe.storage.sqlite import SqliteStore
 from drupe.testing.clock import ManualClock
 from drupe.testing.crash import World, begin, crashed, crashes, undisturbed

@@ -10,9 +10,11 @@ import pytest
 import drupe
 from drupe.core.record import Query
 from drupe.errors import ExceptedError
+from drupe.interfaces.inbox import Inbox
 from drupe.interfaces.store import Store
 from drupe.service.runner import Runner
-from drupe.storage.memory import MemoryState, MemoryStore
+from drupe.storage.memory import MemoryStore
+from drupe.storage.memory_state import MemoryState
 from drupe.storage.sqlite import SqliteStore
 from drupe.testing.probe import Recorder
 from tests.crash.test_everywhere import PLAYS
@@ -20,8 +22,20 @@ from tests.crash.test_everywhere import PLAYS
 ALL = Query(limit=1000)
 SOURCE = Path(drupe.__file__).parent
 
-WRITES = {"join", "renew", "leave", "claim", "release", "create", "save", "delete"}
-READS = {"record", "inputs", "checkpoint", "checkpoints", "history", "find", "list"}
+WRITES = {"join", "renew", "leave", "claim", "release", "create", "save", "delete", "ask", "answer", "overrule"}
+READS = {
+    "held",
+    "record",
+    "inputs",
+    "checkpoint",
+    "checkpoints",
+    "history",
+    "find",
+    "list",
+    "orders",
+    "asked",
+    "receipt",
+}
 INSIDE = ["store.begin", "store.apply", "store.commit", "store.committed"]
 AROUND = {"save": ("host.commit", "host.committed"), "create": ("host.create", "host.created")}
 """Writes of a running process, which pass a place of their host before and after."""
@@ -34,7 +48,9 @@ HOST_FREE = {
 
 def test_every_method_of_a_store_is_known_as_a_write_or_a_read():
     """A new one has to be put in its place here, and thereby under the tests that crash it."""
-    methods = {name for name, found in vars(Store).items() if callable(found) and not name.startswith("_")}
+    methods = {
+        name for name, found in (vars(Store) | vars(Inbox)).items() if callable(found) and not name.startswith("_")
+    }
     assert methods - {"open", "close"} == WRITES | READS
 
 
@@ -59,6 +75,9 @@ ARGUMENTS = {
     "create": ([[]], {}),
     "save": ([None], {}),
     "delete": (["p"], {}),
+    "ask": ([None], {}),
+    "answer": ([None, []], {}),
+    "overrule": ([None], {}),
 }
 
 

@@ -12,7 +12,8 @@ from drupe.core.outline import if_, while_
 from drupe.engine.awaiting import Await
 from drupe.engine.workchain import ToContext, WorkChain
 from drupe.errors import ExceptedError
-from drupe.storage.memory import MemoryState, MemoryStore
+from drupe.storage.memory import MemoryStore
+from drupe.storage.memory_state import MemoryState
 from drupe.testing.clock import ManualClock
 from drupe.testing.crash import World, begin, crashed, undisturbed
 from drupe.testing.unsteady import UnsteadyStore

@@ -4,7 +4,8 @@ from functools import partial
 
 import pytest
 
-from drupe.storage.memory import MemoryState, MemoryStore
+from drupe.storage.memory import MemoryStore
+from drupe.storage.memory_state import MemoryState
 from drupe.storage.sqlite import SqliteStore
 from drupe.testing.host_case import EphemeralBench, StoredBench
 from drupe.testing.host_contract import HostContract, StoredHostContract

@@ -18,7 +18,8 @@ from hypothesis.stateful import (
 from drupe import Continue, Process, State, Stop, Wait, field
 from drupe.engine.action import ControlAction
 from drupe.errors import InvalidStateError
-from drupe.storage.memory import MemoryState, MemoryStore
+from drupe.storage.memory import MemoryStore
+from drupe.storage.memory_state import MemoryState
 from drupe.testing.host_case import EphemeralBench, StoredBench, background, settle
 
 TURNS = 60  # of the loop: more than any one request needs

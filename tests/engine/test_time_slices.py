@@ -12,7 +12,8 @@ from drupe import Continue, Process
 from drupe.engine import turn
 from drupe.runtime.portal import enter
 from drupe.service.runner import Runner
-from drupe.storage.memory import MemoryState, MemoryStore
+from drupe.storage.memory import MemoryStore
+from drupe.storage.memory_state import MemoryState
 
 PROMISED = 0.020 if sys.gettrace() is None else 0.100
 """Seconds; a trace function, as that of a coverage run, makes every step several times as long as it is."""

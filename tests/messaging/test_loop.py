@@ -9,19 +9,20 @@ import pytest
 from drupe.messaging.loop import LoopCommunicator
 from drupe.messaging.memory import MemoryCommunicator, MemoryHub
 from drupe.messaging.thread import ThreadCommunicator
+from drupe.storage.memory_queue import MemoryTaskQueue
 from drupe.testing.communicator_contract import CommunicatorContract
 
 
 class TestLoopCommunicator(CommunicatorContract):
     @pytest.fixture
     def communicators(self):
-        hub = MemoryHub()
+        hub = MemoryHub(MemoryTaskQueue())
         return lambda: LoopCommunicator(ThreadCommunicator(partial(MemoryCommunicator, hub)))
 
 
 @pytest.fixture
 async def here():
-    communicator = LoopCommunicator(ThreadCommunicator(partial(MemoryCommunicator, MemoryHub())))
+    communicator = LoopCommunicator(ThreadCommunicator(partial(MemoryCommunicator, MemoryHub(MemoryTaskQueue()))))
     await communicator.open()
     yield communicator
     await communicator.close()
@@ -68,7 +69,7 @@ async def test_cancelling_a_call_here_cancels_it_there(here):
 
 
 async def test_a_communicator_that_was_never_opened_can_be_closed():
-    communicator = LoopCommunicator(ThreadCommunicator(partial(MemoryCommunicator, MemoryHub())))
+    communicator = LoopCommunicator(ThreadCommunicator(partial(MemoryCommunicator, MemoryHub(MemoryTaskQueue()))))
 
     await communicator.close()
 

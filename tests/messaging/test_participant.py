@@ -8,8 +8,8 @@ from drupe.core.message import Broadcast, Reply, Rpc, Task, decode_message, enco
 from drupe.errors import DuplicateSubscriberError, OverloadedError, TaskLostError, UnroutableError
 from drupe.messaging import consumer
 from drupe.messaging.memory import MemoryCommunicator, MemoryHub
-from drupe.messaging.memory_queue import MemoryTaskQueue
 from drupe.messaging.participant import Participant
+from drupe.storage.memory_queue import MemoryTaskQueue
 from drupe.testing import ManualClock
 from drupe.testing.communicator_contract_case import Heard, result, soon
 
@@ -264,7 +264,7 @@ async def test_what_is_taken_while_the_subscription_ends_goes_back(me, queue):
 
 
 async def test_a_receiver_in_memory_that_is_blocked_is_not_waited_for(caplog):
-    hub = MemoryHub()
+    hub = MemoryHub(MemoryTaskQueue())
     here, there = MemoryCommunicator(hub), MemoryCommunicator(hub)
     await here.open()
     await there.open()

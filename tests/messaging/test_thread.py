@@ -19,13 +19,14 @@ from drupe.errors import (
 )
 from drupe.messaging.memory import MemoryCommunicator, MemoryHub
 from drupe.messaging.thread import ThreadCommunicator
+from drupe.storage.memory_queue import MemoryTaskQueue
 
 SOON = 20
 
 
 @pytest.fixture
 def hub():
-    return MemoryHub()
+    return MemoryHub(MemoryTaskQueue())
 
 
 @pytest.fixture

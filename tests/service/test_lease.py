@@ -12,7 +12,8 @@ from drupe.engine.registry import ClassRegistry
 from drupe.errors import FencedError, OwnedError, StoreUnavailableError
 from drupe.service.lease import Lease
 from drupe.service.runner import Runner
-from drupe.storage.memory import MemoryState, MemoryStore
+from drupe.storage.memory import MemoryStore
+from drupe.storage.memory_state import MemoryState
 from drupe.testing.probe import FailAt
 from tests.service.samples import Asking, reached
 

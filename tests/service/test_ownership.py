@@ -11,7 +11,8 @@ from drupe.engine.process import Process
 from drupe.errors import FencedError, OwnedError
 from drupe.service.presence import Presence
 from drupe.service.runner import Runner
-from drupe.storage.memory import MemoryState, MemoryStore
+from drupe.storage.memory import MemoryStore
+from drupe.storage.memory_state import MemoryState
 from drupe.testing.clock import ManualClock
 from tests.service.samples import Asking, Gate, Sum, reached
 

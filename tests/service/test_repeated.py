@@ -10,7 +10,8 @@ from drupe.core.record import Query
 from drupe.core.snapshot import Snapshot
 from drupe.engine.workchain import ToContext, WorkChain
 from drupe.service.runner import Runner
-from drupe.storage.memory import MemoryState, MemoryStore
+from drupe.storage.memory import MemoryStore
+from drupe.storage.memory_state import MemoryState
 from drupe.testing.crash import World, begin, crashes, undisturbed
 from tests.service.samples import Asking, Gate, Sum, reached
 

@@ -27,7 +27,8 @@ from drupe.errors import (
     UpcastError,
 )
 from drupe.service.runner import Runner
-from drupe.storage.memory import MemoryState, MemoryStore
+from drupe.storage.memory import MemoryStore
+from drupe.storage.memory_state import MemoryState
 from tests.service.samples import Asking, Sum, reached, until
 
 

@@ -11,7 +11,8 @@ from drupe.engine.process import Process
 from drupe.engine.workchain import ToContext, WorkChain
 from drupe.errors import ClosedError
 from drupe.service.runner import Runner
-from drupe.storage.memory import MemoryState, MemoryStore
+from drupe.storage.memory import MemoryStore
+from drupe.storage.memory_state import MemoryState
 from tests.service.samples import Asking, Gate, Sum, reached, until
 
 STEPS = []

@@ -2,7 +2,7 @@
 
 It is part of a store: an order outlives whoever gave it, and is answered in the same transaction as the change that it
 brings about. Like the store it is usable from any thread and loop, and tells nobody that an order came. The suite that
-holds a backend to this is `drupe.testing.inbox_contract`.
+holds a backend to this is part of `drupe.testing.store_contract`.
 """
 
 from collections.abc import Sequence

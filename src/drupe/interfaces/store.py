@@ -71,6 +71,10 @@ class Store(Inbox, Protocol):
         """
         ...
 
+    async def held(self, owner: str) -> dict[str, int]:
+        """Get the epoch of each process that ``owner`` holds, by pid. Index look-up."""
+        ...
+
     async def release(self, fence: Fence) -> None:
         """Give a process back to whoever claims it next. Releasing again, before somebody has claimed it, does nothing.
 

@@ -47,3 +47,11 @@ class TaskQueue(Protocol):
     async def forget(self, holder: str) -> int:
         """Put back all that a holder has, which is dead or gone, and get how many that were."""
         ...
+
+    async def holders(self) -> list[str]:
+        """Get who holds a task.
+
+        A hold outlives its holder, and in a durable queue its interpreter: whoever comes asks for them, and has the queue
+        `forget` those that it knows to be dead. So nothing is lost when all end at once.
+        """
+        ...

@@ -45,6 +45,10 @@ class Link(Protocol):
         """Leave; everybody is told."""
         ...
 
+    async def knows(self, address: str) -> bool:
+        """Tell whether there is a living participant at ``address``."""
+        ...
+
     async def register(self, identifier: str) -> None:
         """Have ``identifier`` lead here.
 

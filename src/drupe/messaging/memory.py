@@ -13,7 +13,6 @@ from drupe.interfaces.ambient import Clock, Ids
 from drupe.interfaces.task_queue import TaskQueue
 from drupe.messaging.backlog import Backlog
 from drupe.messaging.link import Receiver
-from drupe.messaging.memory_queue import MemoryTaskQueue
 from drupe.messaging.participant import Participant
 from drupe.runtime import bridge
 from drupe.runtime.ids import RandomIds
@@ -52,11 +51,11 @@ class MemoryHub:
     """Where the communicators of one interpreter meet; those of one hub know nothing of those of another.
 
     Args:
-        tasks: where their tasks lie; by default in memory.
+        tasks: where their tasks lie.
     """
 
-    def __init__(self, tasks: TaskQueue | None = None) -> None:
-        self.tasks: TaskQueue = MemoryTaskQueue() if tasks is None else tasks
+    def __init__(self, tasks: TaskQueue) -> None:
+        self.tasks = tasks
         """The queues of all of them."""
         self.lock = threading.Lock()
         """Held for changes of the two tables."""
@@ -92,6 +91,10 @@ class MemoryLink:
                 del self._hub.names[name]
         for box in self._others():
             box.call(box.receiver.lost, self._address)
+
+    async def knows(self, address: str) -> bool:
+        """Tell whether somebody is at ``address``."""
+        return address in self._hub.boxes
 
     async def register(self, identifier: str) -> None:
         """Have ``identifier`` lead here."""

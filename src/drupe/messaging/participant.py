@@ -76,6 +76,9 @@ class Participant:
             raise CommunicationError("this communicator was opened before; make another one")
         self._opened = True
         await self._link.open(self)
+        for holder in await self.tasks.holders():  # in a durable queue, also of those who ended when nobody was here
+            if not await self._link.knows(holder):
+                await self._inherit(holder)
 
     async def close(self) -> None:
         """End everything."""

@@ -7,13 +7,12 @@ before, it only looks, and may refuse; after, it changes things, and cannot fail
 import asyncio
 import contextlib
 import threading
-from collections.abc import Awaitable, Generator, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
 
-from drupe.core.lifecycle import TERMINAL
+from drupe.core.order import Answer, Order, Receipt
 from drupe.core.record import (
     Birth,
     Change,
@@ -30,33 +29,15 @@ from drupe.errors import DuplicateProcessError, StoreUnavailableError
 from drupe.interfaces.ambient import Clock, Probe
 from drupe.runtime.clock import SystemClock
 from drupe.runtime.probe import quiet
-from drupe.storage import rule
+from drupe.storage import memory_inbox, rule
+from drupe.storage.memory_inbox import Write
+from drupe.storage.memory_queue import MemoryTaskQueue
+from drupe.storage.memory_state import Kept, MemoryState, advance, fits, has
 
 T = TypeVar("T")
 
-Write = Generator[None, None, T]
 Asked = list[tuple[Birth, Record | None]]
 """Births, each with the row that is there already."""
-
-
-@dataclass(slots=True)
-class _Kept:
-    """One process: its row and what belongs to it."""
-
-    row: Record
-    inputs: bytes
-    checkpoints: dict[int, Checkpoint]
-    history: list[Event]
-
-
-@dataclass(slots=True)
-class MemoryState:
-    """What a memory store holds; given to another one, it is there again, as a file would be."""
-
-    processes: dict[str, _Kept] = field(default_factory=dict)
-    owners: dict[str, tuple[str, float]] = field(default_factory=dict)
-    """Boot and steady time until which the lease of each owner lasts."""
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class MemoryStore:
@@ -85,6 +66,7 @@ class MemoryStore:
         self._retention = rule.check_retention(retention or Retention())
         self._max_bytes = max_bytes
         self._open = False
+        self.tasks = MemoryTaskQueue(self.state.tasks, clock=self._clock, probe=probe)
 
     async def open(self) -> None:
         self._open = True
@@ -108,6 +90,11 @@ class MemoryStore:
 
     async def release(self, fence: Fence) -> None:
         await self._commit("store.release", self._release(fence))
+
+    async def held(self, owner: str) -> dict[str, int]:
+        with self._at_hand():
+            rows = [kept.row for kept in self.state.processes.values()]
+        return {row.pid: row.epoch for row in rows if row.owner == owner}
 
     def _join(self, owner: str, lease: float) -> Write[None]:
         if owner in self.state.owners:
@@ -158,6 +145,11 @@ class MemoryStore:
             if kept.row.owner == owner:
                 kept.row = msgspec.structs.replace(kept.row, owner=None)
 
+    def _check_held(self, fence: Fence) -> None:
+        kept = self.state.processes.get(fence.pid)
+        if kept is None or kept.row.epoch != fence.epoch or kept.row.owner is None:
+            raise rule.fenced(fence, None if kept is None else kept.row)
+
     def _check_joined(self, owner: str) -> None:
         if owner not in self.state.owners:
             raise rule.not_joined(owner)
@@ -175,9 +167,7 @@ class MemoryStore:
 
     def _create(self, births: Sequence[Birth], fence: Fence | None) -> Write[list[Record]]:
         if fence is not None:
-            parent = self.state.processes.get(fence.pid)
-            if parent is None or parent.row.epoch != fence.epoch or parent.row.owner is None:
-                raise rule.fenced(fence, None if parent is None else parent.row)
+            self._check_held(fence)
         asked = self._asked_for(births)
         yield
         return [self._bear(birth) if row is None else row for birth, row in asked]
@@ -188,12 +178,12 @@ class MemoryStore:
         kept = self.state.processes.get(change.pid)
         if kept is None or kept.row.epoch != change.epoch:
             raise rule.fenced(change, None if kept is None else kept.row)
-        done = kept.row.seq == change.seq and _has(kept, change)
+        done = kept.row.seq == change.seq and has(kept, change)
         if not done and (kept.row.seq != change.seq - 1 or kept.row.owner is None):
             raise rule.fenced(change, kept.row)
         yield
         if not done:
-            _advance(kept, change, self._retention)
+            self._advance(kept, change)
             for birth, row in asked:
                 if row is None:
                     self._bear(birth)
@@ -202,6 +192,7 @@ class MemoryStore:
         rule.check_deletable(self._kept(pid).row)
         yield
         del self.state.processes[pid]
+        memory_inbox.drop(self.state.letters, pid)
 
     def _asked_for(self, births: Sequence[Birth]) -> Asked:
         rule.check_births(births, self._max_bytes)
@@ -217,12 +208,63 @@ class MemoryStore:
             seen[birth.pid] = row or birth_record(birth)
         return asked
 
+    def _advance(self, kept: Kept, change: Change) -> None:
+        advance(kept, change, self._retention)
+        memory_inbox.write_answers(self.state.letters, change.pid, change.answers, change.at)
+        if change.terminal:
+            memory_inbox.answer_the_rest(self.state.letters, change.pid, change.state, change.at)
+
     def _bear(self, birth: Birth) -> Record:
         row = birth_record(birth)
         first = Checkpoint(pid=row.pid, seq=1, at=row.created, body=birth.body)
         event = Event(seq=1, at=row.created, event=row.state, state=row.state)
-        self.state.processes[row.pid] = _Kept(row, birth.inputs, {1: first}, [event])
+        self.state.processes[row.pid] = Kept(row, birth.inputs, {1: first}, [event])
         return row
+
+    # --- orders ------------------------------------------------------------------------------------------
+
+    async def ask(self, orders: Sequence[Order]) -> list[Receipt]:
+        return await self._commit("store.ask", memory_inbox.ask(self.state.letters, orders, self._row))
+
+    async def orders(self, pid: str) -> list[Order]:
+        with self._at_hand():
+            return memory_inbox.pending(self.state.letters, lambda found: found == pid)
+
+    async def asked(self, owner: str, *, limit: int = 1000) -> list[Order]:
+        with self._at_hand():
+            return memory_inbox.pending(self.state.letters, lambda pid: self._kept(pid).row.owner == owner)[:limit]
+
+    async def answer(self, fence: Fence, answers: Sequence[Answer]) -> None:
+        await self._commit("store.answer", self._answer(fence, answers))
+
+    async def receipt(self, id: str) -> Receipt:
+        with self._at_hand():
+            return memory_inbox.receipt(self.state.letters, id)
+
+    async def overrule(self, change: Change, *, dead: Sequence[str] = (), force: bool = False) -> None:
+        await self._commit("store.overrule", self._overrule(change, frozenset(dead), force=force))
+
+    def _answer(self, fence: Fence, answers: Sequence[Answer]) -> Write[None]:
+        self._check_held(fence)
+        yield
+        memory_inbox.write_answers(self.state.letters, fence.pid, answers, self._clock.now())
+
+    def _overrule(self, change: Change, dead: frozenset[str], *, force: bool) -> Write[None]:
+        rule.check_body(change, self._max_bytes)
+        kept = self._kept(change.pid)
+        holder = kept.row.owner
+        done = (kept.row.epoch, kept.row.seq) == (change.epoch + 1, change.seq) and has(kept, change)
+        gone = holder is not None and (holder in dead or not self._alive(holder))
+        if not done:
+            rule.check_overrulable(kept.row, change)
+            if holder is not None and not gone and not force:
+                raise rule.owned(kept.row)
+        yield
+        if not done:
+            if holder is not None and gone:
+                self._bury(holder)
+            kept.row = msgspec.structs.replace(kept.row, owner=None, epoch=kept.row.epoch + 1)
+            self._advance(kept, change)
 
     # --- reading -----------------------------------------------------------------------------------------
 
@@ -260,7 +302,7 @@ class MemoryStore:
     async def list(self, query: Query) -> Page:
         rule.check_query(query)
         with self._at_hand():
-            rows = [kept.row for kept in self.state.processes.values() if _fits(kept.row, query)]
+            rows = [kept.row for kept in self.state.processes.values() if fits(kept.row, query)]
         rows.sort(key=lambda row: (row.created, row.pid), reverse=True)
         page = tuple(rows[: query.limit])
         return Page(page, (page[-1].created, page[-1].pid) if len(rows) > query.limit else None)
@@ -292,7 +334,11 @@ class MemoryStore:
             raise StoreUnavailableError("the store in memory is not open (any more)")
         return self.state.lock
 
-    def _kept(self, pid: str) -> _Kept:
+    def _row(self, pid: str) -> Record | None:
+        kept = self.state.processes.get(pid)
+        return None if kept is None else kept.row
+
+    def _kept(self, pid: str) -> Kept:
         try:
             return self.state.processes[pid]
         except KeyError:
@@ -311,41 +357,3 @@ def _returned(write: Write[T]) -> T:
         result: T = end.value
         return result
     raise AssertionError("a write yields once")  # pragma: no cover
-
-
-def _has(kept: _Kept, change: Change) -> bool:
-    """Whether ``change`` is what led to the last checkpoint."""
-    last = kept.history[-1]
-    return (kept.checkpoints[change.seq].body, last.event, last.state) == (change.body, change.event, change.state)
-
-
-def _advance(kept: _Kept, change: Change, retention: Retention) -> None:
-    seq, ends = change.seq, change.state in TERMINAL
-    kept.row = msgspec.structs.replace(
-        kept.row,
-        seq=seq,
-        state=change.state,
-        paused=change.paused,
-        status=change.status,
-        updated=change.at,
-        attempts=0,
-        owner=None if ends else kept.row.owner,
-    )
-    kept.checkpoints[seq] = Checkpoint(pid=change.pid, seq=seq, at=change.at, body=change.body)
-    kept.history.append(Event(seq=seq, at=change.at, event=change.event, state=change.state, detail=change.detail))
-    keep = retention.ended if ends else retention.living
-    for number in [] if keep is None else [old for old in kept.checkpoints if old <= seq - keep]:
-        del kept.checkpoints[number]
-
-
-def _fits(row: Record, query: Query) -> bool:
-    return (
-        (not query.states or row.state in query.states)
-        and query.kind in (None, row.kind)
-        and query.parent in (None, row.parent)
-        and not (query.roots and row.parent is not None)
-        and query.paused in (None, row.paused)
-        and (query.since is None or row.created >= query.since)
-        and (query.before is None or row.created < query.before)
-        and (query.after is None or (row.created, row.pid) < query.after)
-    )

@@ -7,7 +7,11 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from drupe.core.lifecycle import TERMINAL, State
+from drupe.core.message import MAX_FRAME
+from drupe.core.order import Order, Receipt, last_word
 from drupe.core.record import PID_PATTERN, Birth, Change, Fence, Query, Record, Retention
 from drupe.errors import (
     ChildMismatchError,
@@ -17,6 +21,7 @@ from drupe.errors import (
     SettingsError,
     StoreError,
     TooLargeError,
+    UnknownOrderError,
     UnknownProcessError,
 )
 
@@ -80,6 +85,35 @@ def check_size(pid: str, what: str, body: bytes, max_bytes: int) -> None:
         )
 
 
+def check_orders(orders: Sequence[Order]) -> None:
+    """Refuse what must not be written.
+
+    Raises:
+        TooLargeError: a body exceeds the limit for messages.
+    """
+    for order in orders:
+        if len(order.body) > MAX_FRAME:
+            raise TooLargeError(
+                f"what is asked of process {order.pid} has {len(order.body):,} bytes, the limit is {MAX_FRAME:,}; keep large"
+                " data in files and send their names"
+            )
+
+
+def first_receipt(order: Order, row: Record | None) -> Receipt:
+    """Get what an order that is new gets for a receipt, given the row of its process.
+
+    Raises:
+        UnknownProcessError: there is no such process.
+    """
+    if row is None:
+        raise unknown(order.pid)
+    receipt = Receipt(id=order.id, pid=order.pid, verb=order.verb, name=order.name, at=order.at)
+    if row.state not in TERMINAL:
+        return receipt
+    outcome, detail = last_word(order.verb, row.state)
+    return msgspec.structs.replace(receipt, outcome=outcome, detail=detail, answered=order.at)
+
+
 def same_birth(birth: Birth, row: Record) -> Record:
     """Get the row of a pid that is there already, if it is the process that ``birth`` asks for.
 
@@ -119,6 +153,19 @@ def check_claimable(row: Record) -> None:
         raise InvalidStateError(f"process {row.pid} is {row.state} and cannot be claimed")
 
 
+def check_overrulable(row: Record, change: Change) -> None:
+    """Refuse a change that does not follow what is there.
+
+    Raises:
+        InvalidStateError: the process has ended.
+        FencedError: its row is not where the change believes.
+    """
+    if row.state in TERMINAL:
+        raise InvalidStateError(f"process {row.pid} is {row.state}: nothing can be changed of it")
+    if (row.epoch, row.seq) != (change.epoch, change.seq - 1):
+        raise fenced(change, row)
+
+
 def check_deletable(row: Record) -> None:
     """Refuse a process that lives.
 
@@ -143,6 +190,11 @@ def unknown_checkpoint(pid: str, seq: int | None) -> UnknownProcessError:
     """Get the error for a checkpoint that is not there (any more)."""
     which = "no checkpoint" if seq is None else f"no checkpoint {seq} (any more)"
     return UnknownProcessError(f"process {pid} has {which}")
+
+
+def unknown_order(id: str) -> UnknownOrderError:
+    """Get the error for an order that is not there."""
+    return UnknownOrderError(f"there is no order {id[:80]} (any more)")
 
 
 def owned(row: Record) -> OwnedError:

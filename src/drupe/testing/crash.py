@@ -29,7 +29,8 @@ from drupe.interfaces.store import Store
 from drupe.runtime.probe import quiet
 from drupe.service.presence import Presence
 from drupe.service.runner import Runner
-from drupe.storage.memory import MemoryState, MemoryStore
+from drupe.storage.memory import MemoryStore
+from drupe.storage.memory_state import MemoryState
 from drupe.testing.clock import ManualClock, SequentialIds
 from drupe.testing.probe import CrashAt, CrashError
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from drupe.core.order import Answer, Order, Outcome
 from drupe.core.record import Fence, Query, birth_record
 from drupe.errors import FencedError, OwnedError, StoreUnavailableError
 from drupe.interfaces.store import Store
@@ -27,6 +28,9 @@ _VERBS: Final[dict[str, Callable[[Store], Awaitable[object]]]] = {
     "store.create": lambda store: store.create(_CHILDREN, fence=_FENCE),
     "store.save": lambda store: store.save(step(_MINE, births=_CHILDREN)),
     "store.delete": lambda store: store.delete("over"),
+    "store.ask": lambda store: store.ask([Order(id="new", pid="mine", verb="play", at=1.0)]),
+    "store.answer": lambda store: store.answer(_FENCE, [Answer(id="asked", outcome=Outcome.REFUSED)]),
+    "store.overrule": lambda store: store.overrule(step(_MINE), force=True),
 }
 _each_verb: Final = pytest.mark.parametrize("verb", _VERBS)
 _each_place: Final = pytest.mark.parametrize("inside", ["", *INSIDE])  # "": where the verb is called
@@ -187,6 +191,7 @@ async def _prepare(place: Place) -> None:
     await store.join(OTHER, lease=LEASE)
     await born(store, "mine")
     await ended(store, "over")
+    await store.ask([Order(id="asked", pid="mine", verb="pause", at=1.0)])
     await store.close()
 
 
@@ -208,11 +213,12 @@ async def _picture(place: Place) -> object:
     await store.open()
     rows = (await store.list(Query())).records
     kept = [(await store.checkpoints(row.pid), await store.history(row.pid)) for row in rows]
+    orders, receipt = await store.orders("mine"), await store.receipt("asked")
     clock.advance(2 * LEASE)
     taken = await _succeeds(store.claim("mine", owner=OTHER))
     there = [await _succeeds(store.renew(name, lease=LEASE)) for name in (ME, OTHER, "third")]
     await store.close()
-    return rows, kept, taken, there
+    return rows, kept, orders, receipt, taken, there
 
 
 async def _succeeds(write: Awaitable[object]) -> bool:

@@ -31,6 +31,7 @@ class UnsteadyStore:
 
     def __init__(self, store: Store, seed: int, *, turns: int = 4) -> None:
         self.store = store
+        self.tasks = store.tasks
         self._turns = turns
         self._random = Random(seed)  # noqa: S311 (nothing is kept secret by it)
 
@@ -59,4 +60,11 @@ class UnsteadyStore:
     checkpoints: Late = _late("checkpoints")
     history: Late = _late("history")
     find: Late = _late("find")
+    held: Late = _late("held")
+    ask: Late = _late("ask")
+    orders: Late = _late("orders")
+    asked: Late = _late("asked")
+    answer: Late = _late("answer")
+    receipt: Late = _late("receipt")
+    overrule: Late = _late("overrule")
     list: Late = _late("list")

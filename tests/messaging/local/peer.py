@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from drupe.messaging.local.communicator import LocalCommunicator
-from drupe.messaging.memory_queue import MemoryTaskQueue
+from drupe.storage.memory_queue import MemoryTaskQueue
 
 
 def tell(line: str) -> None:

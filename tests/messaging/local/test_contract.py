@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from drupe.messaging.local.communicator import LocalCommunicator
-from drupe.messaging.memory_queue import MemoryTaskQueue
+from drupe.storage.memory_queue import MemoryTaskQueue
 from drupe.testing.communicator_contract import CommunicatorContract
 
 

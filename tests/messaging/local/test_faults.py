@@ -14,7 +14,7 @@ from drupe.errors import OverloadedError, PeerLostError, UnroutableError
 from drupe.messaging.local import mesh
 from drupe.messaging.local.communicator import LocalCommunicator
 from drupe.messaging.local.wire import Kind, frame
-from drupe.messaging.memory_queue import MemoryTaskQueue
+from drupe.storage.memory_queue import MemoryTaskQueue
 from drupe.testing.communicator_contract_case import Heard, soon
 
 ROOT = Path(__file__).parents[3]

@@ -69,6 +69,10 @@ class LocalLink:
             incoming.close()
         await asyncio.sleep(0)  # the loop ends the connections in its next turn
 
+    async def knows(self, address: str) -> bool:
+        """Tell whether there is a living participant at ``address``."""
+        return address == self._address or (bool(_ADDRESS.fullmatch(address)) and await self._start_to_meet(address))
+
     # --- names -------------------------------------------------------------------------------------------
 
     async def register(self, identifier: str) -> None:

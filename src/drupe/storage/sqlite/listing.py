@@ -14,7 +14,7 @@ from drupe.core.record import Page, Query, Record
 from drupe.errors import CorruptedError
 from drupe.storage import rule
 from drupe.storage.sqlite import row
-from drupe.storage.sqlite.read import Execute
+from drupe.storage.sqlite.row import Execute
 
 _SINCE: Final = " AND created >= :since"
 _BEFORE: Final = " AND created < :before"

@@ -56,7 +56,7 @@ def claim(tx: Transaction, asked: tuple[str, str, frozenset[str]]) -> Record:
         raise rule.not_joined(owner)
     holder = found.owner
     if holder is not None and holder != owner:
-        if holder not in dead and _alive(tx, holder):
+        if holder not in dead and is_alive(tx, holder):
             raise rule.owned(found)
         leave(tx, holder)
     tx.execute(_CLAIM, (owner, pid))
@@ -76,7 +76,8 @@ def _lease(tx: Transaction, owner: str, lease: float) -> tuple[str, str, float]:
     return owner, tx.clock.boot(), tx.clock.steady() + lease
 
 
-def _alive(tx: Transaction, owner: str) -> bool:
+def is_alive(tx: Transaction, owner: str) -> bool:
+    """Tell whether the lease of an owner runs."""
     found = tx.execute(_UNTIL, (owner,)).fetchone()
     if found is None:
         return False

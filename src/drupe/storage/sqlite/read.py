@@ -12,9 +12,9 @@ from drupe.errors import CorruptedError, StoreError
 from drupe.storage import rule
 from drupe.storage.sqlite import row
 from drupe.storage.sqlite.failure import translate
+from drupe.storage.sqlite.row import Execute
 from drupe.storage.sqlite.write import digest
 
-Execute = Callable[..., sqlite3.Cursor]
 Read = Callable[[Execute, Any], object]
 
 _INPUTS: Final = "SELECT hash, body FROM inputs WHERE pid = ?"
@@ -23,6 +23,7 @@ _CHECKPOINT: Final = "SELECT seq, at, hash, body FROM checkpoint WHERE pid = ? A
 _NUMBERS: Final = "SELECT seq FROM checkpoint WHERE pid = ? ORDER BY seq"
 _HISTORY: Final = "SELECT seq, at, event, state, detail FROM event WHERE pid = ? AND seq > ? ORDER BY seq LIMIT ?"
 _EXACT: Final = "SELECT pid FROM process WHERE pid = ?"
+_HELD: Final = "SELECT pid, epoch FROM process INDEXED BY process_by_owner WHERE owner = ?"
 _TAIL: Final = "SELECT pid FROM process WHERE tail >= ? AND tail < ? ORDER BY tail LIMIT ?"
 _AFTER_ALL: Final = "\x7f"  # sorts after every character of a pid
 
@@ -78,6 +79,11 @@ def record(execute: Execute, pid: str) -> Record:
     if found is None:
         raise rule.unknown(pid)
     return found
+
+
+def held(execute: Execute, owner: str) -> dict[str, int]:
+    """See `Store.held`."""
+    return dict(execute(_HELD, (owner,)).fetchall())
 
 
 def inputs(execute: Execute, pid: str) -> bytes:

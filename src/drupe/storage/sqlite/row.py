@@ -9,6 +9,9 @@ import msgspec
 from drupe.core.record import Record
 from drupe.errors import CorruptedError
 
+Execute = Callable[..., sqlite3.Cursor]
+"""Runs one statement."""
+
 FIELDS: Final = Record.__struct_fields__
 COLUMNS: Final = ", ".join(FIELDS)
 
@@ -27,7 +30,7 @@ def to_record(row: Sequence[Any]) -> Record:
         raise CorruptedError(f"process {row[0]}: its row is damaged in the store: {error}") from error
 
 
-def find(execute: Callable[..., sqlite3.Cursor], pid: str) -> Record | None:
+def find(execute: Execute, pid: str) -> Record | None:
     """Get the record of a pid, if it is there.
 
     Raises:

@@ -11,6 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
 
+from drupe.core.order import Answer, Order, Receipt
 from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Page, Query, Record, Retention
 from drupe.errors import StoreUnavailableError
 from drupe.interfaces.ambient import Clock, Probe
@@ -18,9 +19,11 @@ from drupe.runtime.clock import SystemClock
 from drupe.runtime.probe import quiet
 from drupe.runtime.writer import Writer
 from drupe.storage import rule
-from drupe.storage.sqlite import connection, listing, ownership, read, write
+from drupe.storage.sqlite import connection, inbox, listing, ownership, read, write
 from drupe.storage.sqlite.connection import Durability
-from drupe.storage.sqlite.read import Execute, Read, Reader
+from drupe.storage.sqlite.read import Read, Reader
+from drupe.storage.sqlite.row import Execute
+from drupe.storage.sqlite.task_queue import SqliteTaskQueue
 from drupe.storage.sqlite.transaction import Committer, Transaction, Write
 
 A = TypeVar("A")
@@ -65,6 +68,7 @@ class SqliteStore:
         self._writer: Writer[tuple[Write, Any]] = Writer(committer, name="drupe-store-writer", closed=self._closed)
         # Few at a time: a short read must not wait until a row of long ones is answered.
         self._reader: Writer[tuple[Read, Any]] = Writer(reader, name="drupe-store-reader", closed=self._closed, batch=8)
+        self.tasks = SqliteTaskQueue(self._write, self._read)
 
     async def open(self) -> None:
         await self._writer.start()
@@ -95,6 +99,9 @@ class SqliteStore:
     async def release(self, fence: Fence) -> None:
         await self._write("store.release", ownership.release, fence)
 
+    async def held(self, owner: str) -> dict[str, int]:
+        return await self._read(read.held, owner)
+
     # --- writing -----------------------------------------------------------------------------------------
 
     def create(self, births: Sequence[Birth], *, fence: Fence | None = None) -> Future[list[Record]]:
@@ -106,6 +113,26 @@ class SqliteStore:
 
     async def delete(self, pid: str) -> None:
         await self._write("store.delete", write.delete, pid)
+
+    # --- orders ------------------------------------------------------------------------------------------
+
+    async def ask(self, orders: Sequence[Order]) -> list[Receipt]:
+        return await self._write("store.ask", inbox.ask, orders)
+
+    async def orders(self, pid: str) -> list[Order]:
+        return await self._read(inbox.orders, pid)
+
+    async def asked(self, owner: str, *, limit: int = 1000) -> list[Order]:
+        return await self._read(inbox.asked, (owner, limit))
+
+    async def answer(self, fence: Fence, answers: Sequence[Answer]) -> None:
+        await self._write("store.answer", inbox.answer, (fence, answers))
+
+    async def receipt(self, id: str) -> Receipt:
+        return await self._read(inbox.receipt, id)
+
+    async def overrule(self, change: Change, *, dead: Sequence[str] = (), force: bool = False) -> None:
+        await self._write("store.overrule", write.overrule, (change, frozenset(dead), force))
 
     # --- reading -----------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import Final
 from drupe.core.lifecycle import TERMINAL
 from drupe.core.record import Birth, Change, Fence, Record, birth_record
 from drupe.storage import rule
-from drupe.storage.sqlite import row
+from drupe.storage.sqlite import inbox, ownership, row
 from drupe.storage.sqlite.transaction import Transaction
 
 Creation = tuple[Sequence[Birth], Fence | None]
@@ -26,6 +26,9 @@ _MOVE: Final = """
 _END: Final = """
     UPDATE process SET seq = ?, updated = ?, status = ?, attempts = 0, state = ?, paused = ?, owner = NULL
     WHERE pid = ? AND epoch = ? AND seq = ? AND owner IS NOT NULL"""
+_OVERRULE: Final = """
+    UPDATE process SET seq = ?, updated = ?, status = ?, attempts = 0, state = ?, paused = ?, epoch = epoch + 1, owner = NULL
+    WHERE pid = ?"""
 _CHECKPOINT: Final = "INSERT INTO checkpoint (pid, seq, at, hash, body) VALUES (?, ?, ?, ?, ?)"
 _EVENT: Final = "INSERT INTO event (pid, seq, at, event, state, detail) VALUES (?, ?, ?, ?, ?, ?)"
 _LET_GO: Final = "DELETE FROM checkpoint WHERE pid = ? AND seq <= ?"
@@ -44,20 +47,48 @@ def digest(body: bytes) -> bytes:
 
 def save(tx: Transaction, change: Change) -> None:
     """See `Store.save`."""
-    body = change.body
     rule.check_body(change, tx.max_bytes)
     births = _asked_for(tx, change.births) if change.births else ()
-    execute, pid, seq, at = tx.execute, change.pid, change.seq, change.at
     if not _advance(tx, change):
         return
-    execute(_CHECKPOINT, (pid, seq, at, digest(body), body))
-    execute(_EVENT, (pid, seq, at, change.event, change.state, change.detail))
-    keep = tx.retention.ended if change.state in TERMINAL else tx.retention.living
-    if keep is not None and seq > keep:
-        execute(_LET_GO, (pid, seq - keep))
+    _append(tx, change)
     for birth, found in births:
         if found is None:
             _bear(tx, birth)
+
+
+def overrule(tx: Transaction, asked: tuple[Change, frozenset[str], bool]) -> None:
+    """See `Inbox.overrule`."""
+    change, dead, force = asked
+    rule.check_body(change, tx.max_bytes)
+    found = row.find(tx.execute, change.pid)
+    if found is None:
+        raise rule.unknown(change.pid)
+    if found.epoch == change.epoch + 1 and found.seq == change.seq and _is_written(tx, change):
+        return
+    rule.check_overrulable(found, change)
+    if found.owner is not None:
+        if found.owner in dead or not ownership.is_alive(tx, found.owner):
+            ownership.leave(tx, found.owner)
+        elif not force:
+            raise rule.owned(found)
+    tx.execute(_OVERRULE, (change.seq, change.at, change.status, change.state, change.paused, change.pid))
+    _append(tx, change)
+
+
+def _append(tx: Transaction, change: Change) -> None:
+    """Write what belongs to a change beside its row."""
+    execute, body, pid, seq, at = tx.execute, change.body, change.pid, change.seq, change.at
+    execute(_CHECKPOINT, (pid, seq, at, digest(body), body))
+    execute(_EVENT, (pid, seq, at, change.event, change.state, change.detail))
+    ends = change.state in TERMINAL
+    keep = tx.retention.ended if ends else tx.retention.living
+    if keep is not None and seq > keep:
+        execute(_LET_GO, (pid, seq - keep))
+    if change.answers:
+        inbox.write_answers(tx, pid, change.answers, at)
+    if ends:
+        inbox.answer_the_rest(tx, pid, change.state, at)
 
 
 def _advance(tx: Transaction, change: Change) -> bool:
@@ -76,11 +107,14 @@ def _advance(tx: Transaction, change: Change) -> bool:
     if tx.execute(statement, (seq, change.at, change.status, state, change.paused, *where)).rowcount:
         return True
     found = row.find(tx.execute, pid)
-    if found is not None and found.epoch == change.epoch and found.seq == seq:
-        same = (pid, seq, digest(change.body), change.event, state)
-        if tx.execute(_SAME, same).fetchone() is not None:
-            return False
+    if found is not None and found.epoch == change.epoch and found.seq == seq and _is_written(tx, change):
+        return False
     raise rule.fenced(change, found)
+
+
+def _is_written(tx: Transaction, change: Change) -> bool:
+    same = (change.pid, change.seq, digest(change.body), change.event, change.state)
+    return tx.execute(_SAME, same).fetchone() is not None
 
 
 def create(tx: Transaction, creation: Creation) -> list[Record]:

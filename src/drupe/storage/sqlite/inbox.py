@@ -1,0 +1,111 @@
+"""The writes and reads of orders; like those of processes, each is refused before it changes anything.
+
+An order that is not answered is in a small index of its own, so looking for new ones costs nothing when there are none.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from drupe.core.lifecycle import State
+from drupe.core.order import Answer, Order, Receipt, last_word
+from drupe.core.record import Fence
+from drupe.errors import CorruptedError
+from drupe.storage import rule
+from drupe.storage.sqlite import row
+from drupe.storage.sqlite.row import Execute
+from drupe.storage.sqlite.transaction import Transaction
+
+_ORDER: Final = Order.__struct_fields__
+_RECEIPT: Final = Receipt.__struct_fields__
+
+_INSERT: Final = """
+    INSERT INTO inbox (id, pid, verb, name, body, at, outcome, detail, answered)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_FIND: Final = f"SELECT {', '.join(_RECEIPT)} FROM inbox WHERE id = ?"  # noqa: S608 (names of fields)
+_OPEN: Final = f"""
+    SELECT {", ".join(_ORDER)} FROM inbox INDEXED BY inbox_open
+    WHERE pid = ? AND outcome = 'requested' ORDER BY number"""  # noqa: S608 (names of fields)
+# The few that are open first, then the row of each: not every process of an owner that may have a hundred thousand.
+_OPEN_FOR_OWNER: Final = f"""
+    SELECT {", ".join(f"inbox.{name}" for name in _ORDER)}
+    FROM inbox INDEXED BY inbox_open CROSS JOIN process ON process.pid = inbox.pid
+    WHERE outcome = 'requested' AND owner = ? ORDER BY number LIMIT ?"""  # noqa: S608 (names of fields)
+_LEFT: Final = "SELECT id, verb FROM inbox INDEXED BY inbox_open WHERE pid = ? AND outcome = 'requested'"
+_ANSWER: Final = """
+    UPDATE inbox SET outcome = ?, detail = ?, answered = ? WHERE id = ? AND pid = ? AND outcome = 'requested'"""
+_HOLDS: Final = "SELECT 1 FROM process WHERE pid = ? AND epoch = ? AND owner IS NOT NULL"
+
+
+def ask(tx: Transaction, orders: Sequence[Order]) -> list[Receipt]:
+    """See `Inbox.ask`."""
+    rule.check_orders(orders)
+    receipts: dict[str, Receipt] = {}
+    new: list[Order] = []
+    for order in orders:
+        if order.id not in receipts:
+            found = _find(tx.execute, order.id)
+            if found is None:
+                found = rule.first_receipt(order, row.find(tx.execute, order.pid))
+                new.append(order)
+            receipts[order.id] = found
+    for order in new:
+        receipt = receipts[order.id]
+        answered = (receipt.outcome, receipt.detail, receipt.answered)
+        tx.execute(_INSERT, (order.id, order.pid, order.verb, order.name, order.body, order.at, *answered))
+    return [receipts[order.id] for order in orders]
+
+
+def answer(tx: Transaction, asked: tuple[Fence, Sequence[Answer]]) -> None:
+    """See `Inbox.answer`."""
+    fence, answers = asked
+    if tx.execute(_HOLDS, (fence.pid, fence.epoch)).fetchone() is None:
+        raise rule.fenced(fence, row.find(tx.execute, fence.pid))
+    write_answers(tx, fence.pid, answers, tx.clock.now())
+
+
+def write_answers(tx: Transaction, pid: str, answers: Iterable[Answer], at: float) -> None:
+    """Answer orders of a process; one that was answered before is left as it is."""
+    for one in answers:
+        tx.execute(_ANSWER, (one.outcome, one.detail, at, one.id, pid))
+
+
+def answer_the_rest(tx: Transaction, pid: str, state: State, at: float) -> None:
+    """Answer what a process that has ended will never take."""
+    rest = tx.execute(_LEFT, (pid,)).fetchall()
+    for id, verb in rest:
+        outcome, detail = last_word(verb, state)
+        tx.execute(_ANSWER, (outcome, detail, at, id, pid))
+
+
+def orders(execute: Execute, pid: str) -> list[Order]:
+    """See `Inbox.orders`."""
+    return _orders(execute(_OPEN, (pid,)).fetchall())
+
+
+def asked(execute: Execute, wanted: tuple[str, int]) -> list[Order]:
+    """See `Inbox.asked`."""
+    return _orders(execute(_OPEN_FOR_OWNER, wanted).fetchall())
+
+
+def receipt(execute: Execute, id: str) -> Receipt:
+    """See `Inbox.receipt`."""
+    found = _find(execute, id)
+    if found is None:
+        raise rule.unknown_order(id)
+    return found
+
+
+def _orders(rows: Sequence[Sequence[Any]]) -> list[Order]:
+    return [Order(**dict(zip(_ORDER, found, strict=True))) for found in rows]
+
+
+def _find(execute: Execute, id: str) -> Receipt | None:
+    rows = execute(_FIND, (id,)).fetchall()
+    if not rows:
+        return None
+    try:
+        return msgspec.convert(dict(zip(_RECEIPT, rows[0], strict=True)), Receipt)
+    except msgspec.ValidationError as error:
+        raise CorruptedError(f"order {id}: it is damaged in the store: {error}") from error
