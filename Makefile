@@ -3,8 +3,10 @@
 #
 #   make PYTHON=python3.12 test      another interpreter (looked at only when .venv is made)
 #   make JOBS=4 test                 more test processes
+#   make DRUPE_TEST_AMQP=amqp://… test    a broker that runs already, instead of one that the tests start
 
 JOBS ?= 2
+export DRUPE_TEST_AMQP
 VENV := .venv
 BENCH := .venv-bench
 BIN := $(VENV)/bin
@@ -28,6 +30,7 @@ demo: $(VENV)/.demo ## Compute the equation of state of seven metals, killed thr
 
 .PHONY: test
 test: check $(VENV)/.demo ## Run everything that must hold: the checks, then all tests with branch coverage
+	@tools/rabbitmq
 	@mkdir -p build/coverage
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term --cov-report=html
 

@@ -261,6 +261,12 @@ class CommunicatorClosedError(CommunicationError):
     code = "communicator-closed"
 
 
+class BrokerUnavailableError(CommunicationError, ConnectionError):
+    """The broker cannot be reached, or the connection to it was lost; what was on its way may have arrived."""
+
+    code = "broker-unavailable"
+
+
 class UnroutableError(CommunicationError, LookupError):
     """Nobody answers to this name; nothing was sent."""
 

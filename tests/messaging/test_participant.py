@@ -36,10 +36,14 @@ class Wire:
     async def unregister(self, identifier):
         pass
 
-    async def locate(self, identifier):
-        return "you"
+    async def knows(self, address):
+        return True
 
-    def send(self, address, data):
+    async def call(self, identifier, data, call):
+        call.address = "you"
+        self.send("you", data, answers="")
+
+    def send(self, address, data, *, answers):
         if self.full:
             raise OverloadedError("full")
         self.sent.put_nowait((address, decode_message(data)))
@@ -98,7 +102,8 @@ async def test_a_call_whose_deadline_has_passed_is_not_begun(me, wire, clock):
     wire.receiver.received("you", Rpc(id="1", recipient="x", body="late", deadline=clock.now()))
     wire.receiver.received("you", Rpc(id="2", recipient="x", body="in time", deadline=clock.now() + 1))
 
-    assert (await soon(wire.sent.get()))[1].id == "2"
+    answers = {reply.id: reply.failure for _, reply in (await soon(wire.sent.get()), await soon(wire.sent.get()))}
+    assert (answers["1"].code, answers["2"]) == ("deadline", None)
     assert heard.rest() == ["in time"]
 
 
@@ -143,7 +148,7 @@ async def test_a_receiver_that_takes_no_more_is_an_error_for_the_caller_and_a_no
     wire.full = True
 
     with pytest.raises(OverloadedError):
-        await me.rpc_send("x")
+        await me.rpc_send("yours")
     wire.receiver.received("you", Rpc(id="1", recipient="x"))
     await asyncio.sleep(0)
 
@@ -275,9 +280,9 @@ async def test_a_receiver_in_memory_that_is_blocked_is_not_waited_for(caplog):
     for _ in range(3):  # nothing here lets the loop turn, as if it were blocked
         here._link.publish(encoded(1))
     for _ in range(1024):
-        here._link.send(there._link.address, message)
+        here._link.send(there._link.address, message, answers="1")
     with pytest.raises(OverloadedError):
-        here._link.send(there._link.address, message)
+        here._link.send(there._link.address, message, answers="1")
     for _ in range(1500):
         here._link.publish(encoded(2))
 
@@ -285,7 +290,7 @@ async def test_a_receiver_in_memory_that_is_blocked_is_not_waited_for(caplog):
     assert first.missed == 3 + 1500 - 1024
     await here.close()
     with pytest.raises(UnroutableError):
-        here._link.send("nobody", message)
+        here._link.send("nobody", message, answers="1")
     await there.close()
 
 

@@ -59,7 +59,7 @@ class IncomingTask(Protocol):
 
     @property
     def attempt(self) -> int:
-        """How often it was taken, this time included."""
+        """How often it was taken, this time included; a broker also counts what it brought and nobody began."""
         ...
 
     async def accept(self) -> None:

@@ -41,9 +41,11 @@ def result_of(reply: Reply) -> Any:
 class Call:
     """One answer that is expected; whoever drops it expects it no more."""
 
-    __slots__ = ("__weakref__", "address", "future")
+    __slots__ = ("__weakref__", "address", "future", "id")
 
-    def __init__(self, address: str | None) -> None:
+    def __init__(self, id: str, address: str | None) -> None:
+        self.id = id
+        """The id of the message that is to be answered."""
         self.address = address
         """Who alone may answer; None: anybody."""
         # Its result is the reply, or the error in its place: an error that nobody asks for is not logged.
@@ -64,7 +66,7 @@ class Calls:
 
     def expect(self, id: str, address: str | None = None) -> Call:
         """Expect an answer to the message ``id``."""
-        self._expected[id] = call = Call(address)
+        self._expected[id] = call = Call(id, address)
         return call
 
     async def wait(self, call: Call, deadline: float | None, what: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from drupe.interfaces.communicator import TaskCallback
 from drupe.messaging.held_task import HeldTask, Surroundings
+from drupe.messaging.source import Source
 
 POLL: Final = 1.0
 """Seconds after which a queue is looked at though nobody said that something came: hints may be lost."""
@@ -19,21 +20,27 @@ class Consumer:
 
     Args:
         callback: does them.
-        queue: where they come from.
+        source: where they come from.
         prefetch: how many at a time, at most.
         surroundings: the participant.
-        holder: in whose name they are held.
+        awake: set when there may be something to take.
     """
 
     def __init__(
-        self, callback: TaskCallback, *, queue: str, prefetch: int, surroundings: Surroundings, holder: str
+        self,
+        callback: TaskCallback,
+        source: Source,
+        *,
+        prefetch: int,
+        surroundings: Surroundings,
+        awake: asyncio.Event,
     ) -> None:
-        self.queue = queue
+        self.queue = source.queue
         self._callback = callback
+        self._source = source
         self._prefetch = prefetch
         self._surroundings = surroundings
-        self._holder = holder
-        self._awake = asyncio.Event()
+        self._awake = awake
         self._ended = False
         self._running: set[asyncio.Task[None]] = set()
         self._taking = asyncio.get_running_loop().create_task(self._take_all())
@@ -48,6 +55,7 @@ class Consumer:
         self.wake()
         # Never cancelled while it takes: a task that was just taken would be held by nobody who knows of it.
         await asyncio.wait([self._taking])
+        await self._source.end()
 
     def running(self) -> "list[asyncio.Task[None]]":
         """Get the tasks that are being done."""
@@ -65,7 +73,7 @@ class Consumer:
         if free < 1:
             return False
         try:
-            taken = await self._surroundings.tasks.take(self.queue, holder=self._holder, limit=free)
+            taken = await self._source.take(free)
         except Exception:  # noqa: BLE001 (logged; it is tried again)
             _LOG.exception("queue %r could not be read; it is tried again", self.queue)
             return False

@@ -25,8 +25,8 @@ class Surroundings(Protocol):
         """The queues."""
         ...
 
-    def answer(self, address: str, data: bytes) -> None:
-        """Send an encoded reply, if somebody is there."""
+    def answer(self, address: str, data: bytes, *, answers: str) -> None:
+        """Send an encoded reply to what has the id ``answers``, if somebody is there."""
         ...
 
     def announce(self, queue: str, delay: float = 0.0) -> None:
@@ -123,7 +123,7 @@ class HeldTask:
         else:
             await self._acknowledge(_Stage.ENDED)
         if self._taken.task.reply_to is not None:
-            self._surroundings.answer(self._taken.task.reply_to, data)
+            self._surroundings.answer(self._taken.task.reply_to, data, answers=self.id)
 
     async def _acknowledge(self, stage: _Stage) -> None:
         if self._stage is not _Stage.HELD:

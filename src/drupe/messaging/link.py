@@ -7,6 +7,8 @@ calls, in both directions, are made on the loop that opened it.
 from typing import Protocol
 
 from drupe.core.message import Message
+from drupe.errors import CommunicationError
+from drupe.messaging.calls import Call
 
 
 class Receiver(Protocol):
@@ -26,6 +28,10 @@ class Receiver(Protocol):
 
     def lost(self, address: str) -> None:
         """The participant at ``address`` is gone for good."""
+        ...
+
+    def closed(self, error: CommunicationError) -> None:
+        """The link is no more, because of ``error``, and will not come back."""
         ...
 
 
@@ -61,16 +67,25 @@ class Link(Protocol):
         """Have ``identifier`` lead nowhere."""
         ...
 
-    async def locate(self, identifier: str) -> str:
-        """Get the address that ``identifier`` leads to.
+    async def call(self, identifier: str, data: bytes, call: Call) -> None:
+        """Send an encoded request to whoever ``identifier`` leads to.
+
+        Who alone may answer is noted in ``call``, if it is known. When it turns out later that the request did not
+        arrive, or that whoever has it is gone, the call is ended with that error.
 
         Raises:
-            UnroutableError: it leads nowhere.
+            UnroutableError: the identifier leads nowhere.
+            OverloadedError: too much is waiting for whoever it leads to.
         """
         ...
 
-    def send(self, address: str, data: bytes) -> None:
-        """Send an encoded message to one participant.
+    def send(self, address: str, data: bytes, *, answers: str) -> None:
+        """Send an encoded reply to one participant.
+
+        Args:
+            address: where what is answered came from.
+            data: the reply.
+            answers: the id of what is answered.
 
         Raises:
             UnroutableError: nobody is there.

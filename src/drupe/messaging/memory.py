@@ -12,6 +12,7 @@ from drupe.errors import DuplicateSubscriberError, UnroutableError
 from drupe.interfaces.ambient import Clock, Ids
 from drupe.interfaces.task_queue import TaskQueue
 from drupe.messaging.backlog import Backlog
+from drupe.messaging.calls import Call
 from drupe.messaging.link import Receiver
 from drupe.messaging.participant import Participant
 from drupe.runtime import bridge
@@ -107,15 +108,19 @@ class MemoryLink:
         with self._hub.lock:
             self._hub.names.pop(identifier, None)
 
-    async def locate(self, identifier: str) -> str:
-        """Get the address that ``identifier`` leads to."""
+    async def call(self, identifier: str, data: bytes, call: Call) -> None:
+        """Send a request to whoever ``identifier`` leads to."""
         address = self._hub.names.get(identifier)
         if address is None:
             raise UnroutableError(f"nobody answers to {identifier!r}")
-        return address
+        call.address = address
+        self._put(address, data)
 
-    def send(self, address: str, data: bytes) -> None:
-        """Send a message to one participant."""
+    def send(self, address: str, data: bytes, *, answers: str) -> None:
+        """Send a reply to one participant."""
+        self._put(address, data)
+
+    def _put(self, address: str, data: bytes) -> None:
         box = self._hub.boxes.get(address)
         if box is None:
             raise UnroutableError(f"nobody is at {address!r} any more")

@@ -7,7 +7,7 @@ link carries hints of them, and their replies.
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from itertools import chain
 from typing import Any, Final
@@ -16,6 +16,7 @@ from drupe.core.message import Broadcast, Message, Reply, Rpc, Task, decode_mess
 from drupe.errors import (
     CommunicationError,
     CommunicatorClosedError,
+    DeadlineError,
     DuplicateSubscriberError,
     OverloadedError,
     UnroutableError,
@@ -37,6 +38,7 @@ from drupe.messaging.hearing import Hearing
 from drupe.messaging.held_task import HeldTask
 from drupe.messaging.link import Link
 from drupe.messaging.pull import pulling
+from drupe.messaging.source import QueueSource, Sources
 from drupe.messaging.subscription import Handle, Receipt
 from drupe.runtime.clock import SystemClock
 from drupe.runtime.ids import RandomIds
@@ -50,12 +52,22 @@ class Participant:
     Args:
         link: carries messages to the other participants.
         tasks: where tasks lie; all participants have the same.
+        sources: opens where a subscriber's tasks come from; by default they are taken from ``tasks``.
         clock: says when an RPC is too late to be begun.
         ids: makes identifiers.
     """
 
-    def __init__(self, link: Link, tasks: TaskQueue, *, clock: Clock | None = None, ids: Ids | None = None) -> None:
+    def __init__(
+        self,
+        link: Link,
+        tasks: TaskQueue,
+        *,
+        sources: Sources | None = None,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+    ) -> None:
         self._link = link
+        self._open_source = sources or self._look_into
         self.tasks = tasks
         """The queues of tasks."""
         self._clock = clock or SystemClock()
@@ -82,6 +94,9 @@ class Participant:
 
     async def close(self) -> None:
         """End everything."""
+        await self._close(None)
+
+    async def _close(self, failure: CommunicationError | None) -> None:
         if self._closed:
             return
         self._closed = True
@@ -100,7 +115,7 @@ class Participant:
         await self._link.close()
         await self.tasks.forget(self._link.address)
         self._calls.close(self._closed_error())
-        self._tell_closed()
+        self._tell_closed(failure)
 
     def is_closed(self) -> bool:
         """Tell whether it is closed."""
@@ -129,9 +144,12 @@ class Participant:
         until = None if deadline is None else self._clock.now() + deadline
         request = Rpc(id=self._ids.pid(), recipient=recipient, body=body, deadline=until)
         data = encode_message(request)
-        address = await self._link.locate(recipient)
-        call: Call = self._calls.expect(request.id, address)
-        self._send(address, data)
+        call: Call = self._calls.expect(request.id)
+        if recipient in self._rpcs:
+            call.address = self._link.address
+            self._receive_own(data)
+        else:
+            await self._link.call(recipient, data, call)
         return await self._calls.wait(call, deadline, f"the RPC to {recipient!r}")
 
     async def broadcast_send(
@@ -159,8 +177,10 @@ class Participant:
         if prefetch < 1:
             raise ValueError(f"prefetch is how many tasks are done at a time: at least 1, not {prefetch}")
         handle = Handle(self._ids.pid(), self._end_consumer)
+        awake = asyncio.Event()
+        source = await self._open_source(queue, prefetch, awake.set)
         self._consumers[handle.identifier] = Consumer(
-            callback, queue=queue, prefetch=prefetch, surroundings=self, holder=self._link.address
+            callback, source, prefetch=prefetch, surroundings=self, awake=awake
         )
         return handle
 
@@ -190,6 +210,9 @@ class Participant:
         self._hearings[handle.identifier] = Hearing(callback, admits)
         return handle
 
+    async def _look_into(self, queue: str, _prefetch: int, _wake: Callable[[], None]) -> QueueSource:
+        return QueueSource(self.tasks, queue, holder=self._link.address)
+
     async def _end_consumer(self, identifier: str) -> None:
         if not self._closed:
             await self._consumers.pop(identifier).end()
@@ -214,7 +237,7 @@ class Participant:
             case Reply():
                 self._calls.answer(origin, message)
             case Rpc():
-                if not self._closed and (message.deadline is None or self._clock.now() < message.deadline):
+                if not self._closed:
                     self._start(self._serve(origin, message))
             case _:  # a task; they come from the queue alone
                 _LOG.warning("a task that was sent as a message was dropped")
@@ -236,6 +259,10 @@ class Participant:
         if not self._closed:
             self._start(self._inherit(address))
 
+    def closed(self, error: CommunicationError) -> None:
+        """End everything, because nothing can be sent any more."""
+        self._start(self._close(error))
+
     async def _inherit(self, address: str) -> None:
         try:
             if await self.tasks.forget(address):
@@ -245,9 +272,11 @@ class Participant:
             _LOG.exception("the tasks of a participant that is gone could not be put back")
 
     async def _serve(self, origin: str, request: Rpc) -> None:
-        self.answer(origin, await self._answer_to(request))
+        self.answer(origin, await self._answer_to(request), answers=request.id)
 
     async def _answer_to(self, request: Rpc) -> bytes:
+        if request.deadline is not None and self._clock.now() >= request.deadline:
+            return encode_message(reply_of(request.id, DeadlineError("it came after its deadline, and was not begun")))
         callback = self._rpcs.get(request.recipient)
         if callback is None:
             return encode_message(reply_not_here(request.id, request.recipient))
@@ -265,10 +294,13 @@ class Participant:
 
     # --- what subscribers need ---------------------------------------------------------------------------
 
-    def answer(self, address: str, data: bytes) -> None:
-        """Send an encoded reply, if somebody is there."""
+    def answer(self, address: str, data: bytes, *, answers: str) -> None:
+        """Send an encoded reply to what has the id ``answers``, if somebody is there."""
         try:
-            self._send(address, data)
+            if address == self._link.address:
+                self._receive_own(data)
+            else:
+                self._link.send(address, data, answers=answers)
         except UnroutableError:
             pass  # nobody waits for it any more
         except OverloadedError:
@@ -282,11 +314,8 @@ class Participant:
             self.woken(queue)
             self._link.wake(queue)
 
-    def _send(self, address: str, data: bytes) -> None:
-        if address == self._link.address:
-            asyncio.get_running_loop().call_soon(self.received, address, decode_message(data))
-        else:
-            self._link.send(address, data)
+    def _receive_own(self, data: bytes) -> None:
+        asyncio.get_running_loop().call_soon(self.received, self._link.address, decode_message(data))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -302,9 +331,9 @@ class Participant:
     def _closed_error(self) -> CommunicatorClosedError:
         return CommunicatorClosedError(f"this communicator {'was closed' if self._closed else 'is not open yet'}")
 
-    def _tell_closed(self) -> None:
+    def _tell_closed(self, failure: CommunicationError | None) -> None:
         for callback in self._close_callbacks:
             try:
-                callback(None)
+                callback(failure)
             except Exception:  # noqa: BLE001 (logged; the others are told)
                 _LOG.exception("a callback that was told of the end of a communicator failed")

@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from drupe.errors import MessageError, UnroutableError
+from drupe.messaging.calls import Call
 from drupe.messaging.link import Receiver
 from drupe.messaging.local.connection import Incoming, Outgoing, is_own
 from drupe.messaging.local.place import Place
@@ -83,19 +84,20 @@ class LocalLink:
         """Have ``identifier`` lead nowhere."""
         self._place.unregister(identifier)
 
-    async def locate(self, identifier: str) -> str:
-        """Get the address that ``identifier`` leads to."""
+    async def call(self, identifier: str, data: bytes, call: Call) -> None:
+        """Send a request to whoever ``identifier`` leads to."""
         address = self._place.locate(identifier)
-        if address is not None and address != self._address and address not in self._peers:
+        if address not in {None, self._address} and address not in self._peers:
             await self._get_to_know(address)  # both ways: without the way back, an answer could not come
-        if address is None or (address != self._address and address not in self._peers):
+        if address is None or address not in self._peers:
             raise UnroutableError(f"nobody answers to {identifier!r}")
-        return address
+        call.address = address
+        self._peers[address].send(data, firm=True)
 
     # --- sending -----------------------------------------------------------------------------------------
 
-    def send(self, address: str, data: bytes) -> None:
-        """Send a message to one participant."""
+    def send(self, address: str, data: bytes, *, answers: str) -> None:
+        """Send a reply to one participant."""
         peer = self._peers.get(address)
         if peer is None:
             raise UnroutableError(f"nobody is at {address!r} any more")

@@ -1,0 +1,1 @@
+"""Communicators over a RabbitMQ broker: participants on any number of machines."""
