@@ -109,7 +109,8 @@ class Store(Inbox, Protocol):
         The row must have the change's epoch and ``seq - 1``, and an owner. The last change saved again (its answer
         was lost) does nothing and succeeds. Progress resets ``attempts``. A terminal change releases the process, and
         answers every order to it that is not answered yet, by `drupe.core.order.last_word`.
-        Old checkpoints beyond the store's retention are deleted.
+        Checkpoints beyond the store's retention are deleted; those that only an earlier, larger one kept, with the
+        first change after a claim at the latest.
 
         Raises:
             FencedError: epoch or number are stale.

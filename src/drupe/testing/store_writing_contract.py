@@ -18,7 +18,7 @@ from drupe.errors import (
     UnknownProcessError,
 )
 from drupe.interfaces.store import Store
-from drupe.testing.store_case import LEASE, ME, Place, StoreCase, after, birth, born, ended, step, walk
+from drupe.testing.store_case import LEASE, ME, OTHER, Place, StoreCase, after, birth, born, ended, step, walk
 
 BAD_PIDS = ["", "..", "a/b", "a\\b", "a\0b", "a b", "ä", "p\n", "x" * 65, "x" * 10_240]
 
@@ -257,6 +257,25 @@ class StoreWritingContract(StoreCase):
         await walk(store, row, 1, state=State.KILLED)
         assert await store.checkpoints("p1") == at_the_end
         assert [event.seq for event in await store.history("p1")] == list(range(1, 14))
+        await store.close()
+
+    @pytest.mark.parametrize(
+        ("retention", "kept"), [(Retention(living=3), [8, 9, 10]), (Retention(living=8), list(range(5, 11)))]
+    )
+    async def test_another_retention_holds_from_the_first_step_of_the_next_owner_on(
+        self, place: Place, retention: Retention, kept: list[int]
+    ) -> None:
+        before = place(retention=Retention(living=5))
+        await before.open()
+        await before.join(ME, lease=LEASE)
+        await walk(before, await born(before), 8)
+        await before.leave(ME)
+        await before.close()
+        store = place(retention=retention)
+        await store.open()
+        await store.join(OTHER, lease=LEASE)
+        await walk(store, await store.claim("p1", owner=OTHER), 1)
+        assert await store.checkpoints("p1") == kept
         await store.close()
 
     @pytest.mark.parametrize("retention", [Retention(living=0), Retention(ended=0)])

@@ -12,7 +12,7 @@ import msgspec
 from drupe.core.record import Fence, Record
 from drupe.errors import DuplicateProcessError
 from drupe.storage import rule
-from drupe.storage.sqlite import row
+from drupe.storage.sqlite import checkpoint, row
 from drupe.storage.sqlite.transaction import Transaction
 
 _UNTIL: Final = "SELECT boot, until FROM owner WHERE name = ?"
@@ -60,6 +60,7 @@ def claim(tx: Transaction, asked: tuple[str, str, frozenset[str]]) -> Record:
             raise rule.owned(found)
         leave(tx, holder)
     tx.execute(_CLAIM, (owner, pid))
+    checkpoint.trim(tx, pid, found.seq, tx.retention.living)  # who had it before may have kept more
     return msgspec.structs.replace(found, owner=owner, epoch=found.epoch + 1, attempts=found.attempts + 1)
 
 

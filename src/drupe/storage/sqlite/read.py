@@ -11,9 +11,9 @@ from drupe.core.record import Checkpoint, Event, Record
 from drupe.errors import CorruptedError, StoreError
 from drupe.storage import rule
 from drupe.storage.sqlite import row
+from drupe.storage.sqlite.checkpoint import digest
 from drupe.storage.sqlite.failure import translate
 from drupe.storage.sqlite.row import Execute
-from drupe.storage.sqlite.write import digest
 
 Read = Callable[[Execute, Any], object]
 

@@ -1,17 +1,17 @@
 """The writes of processes: create, save, delete; each all or nothing, each refused before it changes anything.
 
-`save` is what every step of every process pays, so its usual case is four statements and no reading.
+`save` is what every step of every process pays, so its usual case is three statements and no reading.
 """
 
 from collections.abc import Sequence
-from hashlib import blake2b
 from itertools import starmap
 from typing import Final
 
 from drupe.core.lifecycle import TERMINAL
 from drupe.core.record import Birth, Change, Fence, Record, birth_record
 from drupe.storage import rule
-from drupe.storage.sqlite import inbox, ownership, row
+from drupe.storage.sqlite import checkpoint, inbox, ownership, row
+from drupe.storage.sqlite.checkpoint import digest
 from drupe.storage.sqlite.transaction import Transaction
 
 Creation = tuple[Sequence[Birth], Fence | None]
@@ -29,20 +29,13 @@ _END: Final = """
 _OVERRULE: Final = """
     UPDATE process SET seq = ?, updated = ?, status = ?, attempts = 0, state = ?, paused = ?, epoch = epoch + 1, owner = NULL
     WHERE pid = ?"""
-_CHECKPOINT: Final = "INSERT INTO checkpoint (pid, seq, at, hash, body) VALUES (?, ?, ?, ?, ?)"
 _EVENT: Final = "INSERT INTO event (pid, seq, at, event, state, detail) VALUES (?, ?, ?, ?, ?, ?)"
-_LET_GO: Final = "DELETE FROM checkpoint WHERE pid = ? AND seq <= ?"
 _SAME: Final = """
     SELECT 1 FROM checkpoint JOIN event USING (pid, seq)
     WHERE pid = ? AND seq = ? AND hash = ? AND event = ? AND state = ?"""
 _PROCESS: Final = f"INSERT INTO process ({row.COLUMNS}, tail) VALUES ({', '.join('?' * (len(row.FIELDS) + 1))})"  # noqa: S608
 _INPUTS: Final = "INSERT INTO inputs (pid, hash, body) VALUES (?, ?, ?)"
 _HOLDS: Final = "SELECT 1 FROM process WHERE pid = ? AND epoch = ? AND owner IS NOT NULL"
-
-
-def digest(body: bytes) -> bytes:
-    """Get the hash that is kept beside saved bytes."""
-    return blake2b(body, digest_size=16).digest()
 
 
 def save(tx: Transaction, change: Change) -> None:
@@ -78,16 +71,15 @@ def overrule(tx: Transaction, asked: tuple[Change, frozenset[str], bool]) -> Non
 
 def _append(tx: Transaction, change: Change) -> None:
     """Write what belongs to a change beside its row."""
-    execute, body, pid, seq, at = tx.execute, change.body, change.pid, change.seq, change.at
-    execute(_CHECKPOINT, (pid, seq, at, digest(body), body))
-    execute(_EVENT, (pid, seq, at, change.event, change.state, change.detail))
+    pid, seq, at = change.pid, change.seq, change.at
     ends = change.state in TERMINAL
     keep = tx.retention.ended if ends else tx.retention.living
-    if keep is not None and seq > keep:
-        execute(_LET_GO, (pid, seq - keep))
+    checkpoint.put(tx, pid, seq, at=at, body=change.body, keep=keep)
+    tx.execute(_EVENT, (pid, seq, at, change.event, change.state, change.detail))
     if change.answers:
         inbox.write_answers(tx, pid, change.answers, at)
     if ends:
+        checkpoint.trim(tx, pid, seq, keep)
         inbox.answer_the_rest(tx, pid, change.state, at)
 
 
@@ -149,7 +141,7 @@ def _bear(tx: Transaction, birth: Birth) -> Record:
     pid, at = birth.pid, birth.created
     tx.execute(_PROCESS, (*starmap(getattr, ((record, name) for name in row.FIELDS)), pid[::-1]))
     tx.execute(_INPUTS, (pid, digest(birth.inputs), birth.inputs))
-    tx.execute(_CHECKPOINT, (pid, 1, at, digest(birth.body), birth.body))
+    checkpoint.put(tx, pid, 1, at=at, body=birth.body, keep=None)
     tx.execute(_EVENT, (pid, 1, at, record.state, record.state, None))
     return record
 

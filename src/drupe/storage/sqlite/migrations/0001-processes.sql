@@ -45,6 +45,8 @@ CREATE TABLE inputs (
     body BLOB NOT NULL
 ) WITHOUT ROWID;
 
+-- With rowids, unlike the others: a new checkpoint is written over the one that falls out of those kept, in
+-- the same place and page, and only a small index learns of it. And a body may fill a page before it needs another.
 CREATE TABLE checkpoint (
     pid TEXT NOT NULL REFERENCES process ON DELETE CASCADE,
     seq INTEGER NOT NULL,
@@ -52,7 +54,7 @@ CREATE TABLE checkpoint (
     hash BLOB NOT NULL,
     body BLOB NOT NULL,
     PRIMARY KEY (pid, seq)
-) WITHOUT ROWID;
+);
 
 CREATE TABLE event (
     pid TEXT NOT NULL REFERENCES process ON DELETE CASCADE,
