@@ -49,6 +49,16 @@ async def test_an_exception_comes_out_on_either_side():
         await portal.enter(plain(catching))
 
 
+async def test_an_exception_of_a_task_that_is_waited_for_tells_where_it_came_from():
+    async def failing_elsewhere():
+        await asyncio.sleep(0)
+        raise LookupError("lost")
+
+    with pytest.raises(LookupError) as caught:
+        await portal.enter(plain(portal.wait, asyncio.get_running_loop().create_task(failing_elsewhere())))
+    assert "failing_elsewhere" in [entry.name for entry in caught.traceback]
+
+
 async def test_a_cancellation_reaches_the_plain_code_and_may_be_caught_there():
     reached = []
 

@@ -95,7 +95,7 @@ def enter(coro: Coroutine[Any, Any, T], task: "asyncio.Task[Any] | None" = None)
                 answer = yield wanted
             except BaseException as error:  # noqa: BLE001 (goes on inside the portal)
                 portal.parent = getcurrent()
-                wanted = portal.throw(error)
+                wanted = portal.throw(type(error), error, error.__traceback__)  # without it, where from would be lost
             else:
                 portal.parent = getcurrent()
                 wanted = portal.switch(answer)
