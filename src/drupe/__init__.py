@@ -21,6 +21,7 @@ from drupe.engine.listener import ProcessListener as ProcessListener
 from drupe.engine.loading import load as load
 from drupe.engine.process import Process as Process
 from drupe.engine.saving import save as save
+from drupe.engine.step import step as step
 from drupe.engine.workchain import ToContext as ToContext
 from drupe.engine.workchain import WorkChain as WorkChain
 from drupe.version import __version__ as __version__

@@ -12,6 +12,7 @@ import functools
 import logging
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any, Final
 
 from drupe.core.attributes import FrozenAttributes, freeze
@@ -80,6 +81,8 @@ class Life:
     """The task that takes steps now."""
     task: "asyncio.Task[Any] | None" = None
     """The task that was started for it in the background."""
+    thread: Future[Any] | None = None
+    """The end of the step that was last run in a thread of its own."""
     waiting_for_child: int = 0
     failing: BaseException | None = None
     """What a callback raised while a step ran."""
@@ -128,6 +131,8 @@ class Life:
 
     async def mend(self, process: Any) -> None:
         """Have it in memory as its last checkpoint says, if a step was given up midway."""
+        if self.thread is not None and not self.thread.done():
+            await asyncio.wait([asyncio.wrap_future(self.thread)])  # it still works on what is in memory
         if self.torn:
             self.torn = False
             self.host.reload(process)

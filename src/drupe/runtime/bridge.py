@@ -8,9 +8,11 @@ loop is made current, and a loop that is made here is closed here.
 import asyncio
 import atexit
 import contextlib
+import contextvars
 import os
 import threading
 from collections.abc import Callable, Coroutine, Generator, Iterator
+from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
 from drupe.errors import LoopError
@@ -91,6 +93,31 @@ def current_loop() -> Loop | None:
 def new_thread(work: Callable[..., None], *args: Any, name: str) -> Thread:
     """Get a thread, not started yet, that does ``work(*args)``; a daemon: it never keeps an interpreter from ending."""
     return Thread(target=work, args=args, name=name, daemon=True)
+
+
+def in_thread(work: Callable[[], T], *, name: str) -> "Future[T]":
+    """Have ``work()`` done in a thread of its own, with the context variables of this place, and get a future of its end.
+
+    Nobody can end it from outside: the future cannot be cancelled, and who stops waiting leaves the work to itself.
+    """
+    future: Future[T] = Future()
+    future.set_running_or_notify_cancel()
+    context = contextvars.copy_context()
+
+    def do() -> None:
+        try:
+            result = context.run(work)
+        except StopIteration as error:  # cannot be raised where somebody awaits
+            failure = RuntimeError("the work raised StopIteration")
+            failure.__cause__ = error
+            future.set_exception(failure)
+        except BaseException as error:  # noqa: BLE001 (raised where somebody awaits)
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    new_thread(do, name=name).start()
+    return future
 
 
 def hop(loop: Loop, callback: Callable[..., object], *args: Any) -> bool:

@@ -18,6 +18,7 @@ from drupe.testing.host_listener_contract import HostListenerContract
 from drupe.testing.host_recovery_contract import HostRecoveryContract
 from drupe.testing.host_saving_contract import HostSavingContract
 from drupe.testing.host_step_contract import HostStepContract
+from drupe.testing.host_thread_contract import HostThreadContract
 from drupe.testing.host_verb_contract import HostVerbContract
 from drupe.testing.host_wait_contract import HostWaitContract
 
@@ -26,6 +27,7 @@ class HostContract(
     HostHookContract,
     HostListenerContract,
     HostStepContract,
+    HostThreadContract,
     HostVerbContract,
     HostWaitContract,
     HostSavingContract,
