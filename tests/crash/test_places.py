@@ -34,10 +34,16 @@ READS = {
     "list",
     "orders",
     "asked",
+    "first_signal",
     "receipt",
 }
 INSIDE = ["store.begin", "store.apply", "store.commit", "store.committed"]
-AROUND = {"save": ("host.commit", "host.committed"), "create": ("host.create", "host.created")}
+AROUND = {
+    "save": ("host.commit", "host.committed"),
+    "create": ("host.create", "host.created"),
+    "ask": ("host.ask", "host.asked"),
+    "answer": ("host.answer", "host.answered"),
+}
 """Writes of a running process, which pass a place of their host before and after."""
 
 HOST_FREE = {
@@ -150,10 +156,10 @@ def test_a_write_of_a_running_process_has_a_place_before_and_after_it():
                 elsewhere.append((name, method))
     assert set(found) == set(AROUND)
     assert set(elsewhere) == set(HOST_FREE)
-    stored = ast.parse((SOURCE / "service/stored.py").read_text())
     passed = {
         place
-        for node in ast.walk(stored)
+        for name in ("service/stored.py", "service/attendant.py")
+        for node in ast.walk(ast.parse((SOURCE / name).read_text()))
         if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef)
         for place in places(node)
     }

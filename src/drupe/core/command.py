@@ -33,24 +33,34 @@ class Continue(Command):
 
 
 class Wait(Command):
-    """Wait until somebody resumes the process, then go on with ``fn``.
+    """Wait until somebody resumes the process, or a signal comes, then go on with ``fn``.
 
     Args:
-        fn: the step to go on with; it gets what `Process.resume` was given. With None the
-            process finishes with that value.
+        fn: the step to go on with; it gets what `Process.resume` was given, or what the signal carried. With None
+            the process finishes with that value.
         msg: what it waits for, shown to people.
         data: anything that is to be kept meanwhile, saved with the checkpoint.
+        signal: the name of the signals that end the wait: it takes the oldest one that was not taken yet, whether
+            that was sent before or comes later. With None only `Process.resume` ends it.
     """
 
-    __slots__ = ("data", "fn", "msg")
+    __slots__ = ("data", "fn", "msg", "signal")
 
-    def __init__(self, fn: Callable[..., Any] | None = None, msg: str | None = None, data: Any = None) -> None:
+    def __init__(
+        self,
+        fn: Callable[..., Any] | None = None,
+        msg: str | None = None,
+        data: Any = None,
+        signal: str | None = None,
+    ) -> None:
         self.fn = fn
         self.msg = msg
         self.data = data
+        self.signal = signal
 
     def __repr__(self) -> str:
-        return f"Wait({getattr(self.fn, '__name__', self.fn)!s}, msg={self.msg!r}, data={self.data!r})"
+        name = "" if self.signal is None else f", signal={self.signal!r}"
+        return f"Wait({getattr(self.fn, '__name__', self.fn)!s}, msg={self.msg!r}, data={self.data!r}{name})"
 
 
 class Stop(Command):

@@ -27,6 +27,8 @@ class Outcome(StrEnum):
 
 KILL: Final = "kill"
 """The one verb that a process may be ended by."""
+SIGNAL: Final = "signal"
+"""The one verb that waits until its process wants it."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

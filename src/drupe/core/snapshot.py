@@ -46,7 +46,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Digest of the outline that the cursor points into."""
     inputs: msgspec.Raw = NO_INPUTS
     data: msgspec.Raw
-    """Encoded mapping: ``stage``, ``outputs``, ``fields``, ``ctx``."""
+    """Encoded mapping: ``stage``, ``outputs``, ``fields``, ``ctx``, ``signals``."""
 
     def encode(self) -> bytes:
         """Get the bytes to keep."""

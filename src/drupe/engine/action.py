@@ -13,6 +13,8 @@ class ControlAction(asyncio.Future[bool]):
     def __init__(self, loop: asyncio.AbstractEventLoop, take_back: Callable[["ControlAction"], bool]) -> None:
         super().__init__(loop=loop)
         self._take_back = take_back
+        self.why: str | None = None
+        """Why it did not happen, in words; None also when that is not decided, since the step it waited for was given up."""
 
     def cancel(self, msg: object = None) -> bool:
         """Take the request back; False when it is too late."""
@@ -23,6 +25,10 @@ class ControlAction(asyncio.Future[bool]):
     def follow(self, answer: "ControlAction") -> None:
         """End, and be taken back, as another action is; called by the engine."""
         self._take_back = lambda _: answer.cancel()
+        self.echo(answer)
+
+    def echo(self, answer: "asyncio.Future[bool]") -> None:
+        """End as another future does; called by the engine."""
 
         def pass_on(_: object) -> None:
             if self.done():
@@ -32,18 +38,20 @@ class ControlAction(asyncio.Future[bool]):
             elif (error := answer.exception()) is not None:
                 self.set_exception(error)
             else:
+                self.why = getattr(answer, "why", None)
                 self.set_result(answer.result())
 
         answer.add_done_callback(pass_on)
 
-    def settle(self, *, happened: bool) -> None:
-        """Say how it ended; called by the engine."""
+    def settle(self, *, happened: bool, why: str | None = None) -> None:
+        """Say how it ended, and why if it did not happen; called by the engine."""
         if not self.done():
+            self.why = why
             self.set_result(happened)
 
 
-def settled(loop: asyncio.AbstractEventLoop, *, happened: bool) -> ControlAction:
+def settled(loop: asyncio.AbstractEventLoop, *, happened: bool, why: str | None = None) -> ControlAction:
     """Get an action that is over already."""
     action = ControlAction(loop, lambda _: False)
-    action.set_result(happened)
+    action.settle(happened=happened, why=why)
     return action

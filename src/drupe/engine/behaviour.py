@@ -13,6 +13,7 @@ from drupe.core.command import Command, Continue, Kill, Stop, Wait
 from drupe.core.failure import Failure
 from drupe.core.lifecycle import State, Trigger
 from drupe.errors import InvalidStateError, KilledError, SnapshotError, UnsavableError
+from drupe.interfaces.host import Signal
 
 
 class Behaviour:
@@ -115,19 +116,28 @@ class Running(Behaviour):
 
 
 class Waiting(Behaviour):
-    """Waits until `Process.resume`."""
+    """Waits until `Process.resume`, or until the signal that it listens for comes."""
 
-    __slots__ = ("_future", "_values", "command")
+    __slots__ = ("_future", "_values", "command", "taken")
     state = State.WAITING
     continues = Trigger.WAKE
     idle = True
 
     def __init__(self, command: Wait) -> None:
         self.command = command
+        self.taken: Signal | None = None
+        """The signal that ended the wait. It counts as taken once what follows is committed."""
         self._values: tuple[Any, ...] | None = None
         self._future: asyncio.Future[None] | None = None
 
+    @property
+    def listening(self) -> str | None:
+        """The name of the signals that would end the wait now."""
+        return self.command.signal if self._values is None else None
+
     async def run(self, process: Any) -> Command | None:
+        if self.listening is not None:
+            process._life.host.listen(process, self)
         if self._values is None:
             self._future = asyncio.get_running_loop().create_future()
             await self._future
@@ -141,6 +151,12 @@ class Waiting(Behaviour):
         if self._values is None:
             self._values = values
         self.interrupt("resumed")
+
+    def take(self, signal: Signal) -> None:
+        """End the wait by a signal; a wait that is over takes none."""
+        if self._values is None:
+            self.taken = signal
+            self.wake(signal.payload)
 
     def interrupt(self, reason: str) -> None:
         if self._future is not None and not self._future.done():
@@ -158,12 +174,13 @@ class Waiting(Behaviour):
     def dump(self, process: Any) -> dict[str, Any]:
         command = self.command
         fn = None if command.fn is None else method_name(process, command.fn)
-        return {"fn": fn, "msg": command.msg, "data": command.data}
+        saved = {"fn": fn, "msg": command.msg, "data": command.data}
+        return saved if command.signal is None else {**saved, "signal": command.signal}
 
     @classmethod
     def load(cls, process: Any, saved: dict[str, Any]) -> "Waiting":
         fn = None if saved["fn"] is None else method_of(process, saved["fn"])
-        return cls(Wait(fn, saved["msg"], saved["data"]))
+        return cls(Wait(fn, saved["msg"], saved["data"], saved.get("signal")))
 
 
 class Finished(Behaviour):

@@ -49,8 +49,8 @@ async def run(life: Life, process: Any, *, steps: int | None = None) -> None:  #
             await life.get_ready(process)
         if life.state not in TERMINAL:
             await portal.enter(_drive(life, process, task, steps), task)
-    except StoreError as error:
-        life.abandon(error)
+    except (StoreError, asyncio.CancelledError) as error:
+        _given_up(life, task, error)
         raise
     except Halted:
         if not life.halted:
@@ -58,6 +58,17 @@ async def run(life: Life, process: Any, *, steps: int | None = None) -> None:  #
     finally:
         life.driver = None
         stack.restore(token)
+
+
+def _given_up(life: Life, task: "asyncio.Task[Any]", error: BaseException) -> None:
+    """Raise why no more steps are taken, unless ``error`` says it: it is a cancellation of ``task``, or the store's."""
+    evicted = life.evicted and not task.uncancel()  # by `Life.evict` and by nobody else: the task itself may go on
+    if isinstance(error, StoreError):
+        life.abandon(error)
+    elif not evicted:
+        return
+    if life.lost is not None and life.lost is not error:
+        raise life.lost from (error if isinstance(error, StoreError) else None)
 
 
 async def _drive(  # noqa: C901, PLR0912, PLR0915 (flat on purpose: a call more is paid at every step)

@@ -4,9 +4,10 @@ from collections.abc import Awaitable
 from typing import Any, Final
 
 from drupe.engine import drive
+from drupe.engine.behaviour import Waiting
 from drupe.errors import InvalidStateError
 from drupe.interfaces.ambient import Clock, Ids
-from drupe.interfaces.host import Standing
+from drupe.interfaces.host import Signal, Standing
 from drupe.runtime.clock import SystemClock
 from drupe.runtime.ids import RandomIds
 
@@ -36,6 +37,22 @@ class EphemeralHost:
     def start(self, process: Any) -> None:
         """Run the process in a task of the running loop."""
         drive.start(process._life, process)
+
+    def signal(self, process: Any, name: str, payload: Any) -> None:
+        """Keep a signal in memory."""
+        life = process._life
+        life.signals = [*life.signals, Signal(name, payload)]
+        if isinstance(life.stage, Waiting):
+            self.listen(process, life.stage)
+
+    def listen(self, process: Any, stage: Any) -> None:
+        """Have the stage take the oldest signal it waits for, if there is one."""
+        life = process._life
+        for place, signal in enumerate(life.signals):
+            if signal.name == stage.listening:
+                stage.take(signal)
+                life.signals = [*life.signals[:place], *life.signals[place + 1 :]]
+                return
 
     def outcome(self, pid: str, process: Any | None) -> Awaitable[Any]:
         """Get the outputs of a process that is at hand."""

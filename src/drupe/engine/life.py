@@ -29,7 +29,7 @@ from drupe.errors import (
     StoreError,
     TooLargeError,
 )
-from drupe.interfaces.host import Host, Standing
+from drupe.interfaces.host import Host, Signal, Standing
 
 Loop = asyncio.AbstractEventLoop
 
@@ -88,6 +88,8 @@ class Life:
     """What a callback raised while a step ran."""
     lost: BaseException | None = None
     """Why the engine gave the process up without an outcome: its store failed, or somebody else owns it."""
+    evicted: bool = False
+    """Whether its driver was cancelled by `evict`: that is not a cancellation of whoever awaits the driver."""
     hook_error: BaseException | None = None
     reason: str | None = None
     """What was said with the pause or kill that is on its way."""
@@ -99,6 +101,8 @@ class Life:
     """Children that the running step submitted and nobody awaited yet."""
     awaited: Mapping[str, Any] = freeze({})
     """What the running step handed to `to_context`."""
+    signals: Sequence[Signal] = ()
+    """What was sent to it and not taken yet, oldest first, where no store keeps it."""
     callbacks: frozenset[Any] = frozenset()
     """Tasks of `call_soon`, kept from the garbage collector."""
     _nudged: asyncio.Future[None] | None = None
@@ -277,15 +281,15 @@ class Life:
         self.close(process)
         if self.listeners:
             self._tell_the_end(process)
-        self.settle_action(happened=killed)
+        self.settle_action(happened=killed, why=None if killed else f"the process is {self.state}")
         if self.future is not None:
             self._resolve(self.future)
         self.nudge()
 
-    def settle_action(self, *, happened: bool) -> None:
+    def settle_action(self, *, happened: bool, why: str | None = None) -> None:
         """Say how the pause or kill that is asked for ended, if there is one."""
         if self.action is not None:
-            self.action.settle(happened=happened)
+            self.action.settle(happened=happened, why=why)
             self.action = None
 
     def _tell_the_end(self, process: Any) -> None:
@@ -316,12 +320,20 @@ class Life:
 
     def abandon(self, error: BaseException) -> None:
         """Give the process up without an outcome: it takes no more steps, and whoever waits is told."""
-        self.lost, self.halted = error, True
+        self.lost, self.halted = self.lost or error, True  # what came first says why; what follows from it does not
         if self.future is not None and not self.future.done():
-            self.future.set_exception(error)
+            self.future.set_exception(self.lost)
             self.future.exception()  # who waits is told; that nobody waits is no error
         if self.action is not None and not self.action.done():
-            self.action.set_exception(error)
+            self.action.set_exception(self.lost)
+
+    def evict(self, error: BaseException) -> None:
+        """Give the process up, and cancel what its step awaits: somebody else has decided what becomes of it."""
+        self.abandon(error)
+        if self.driver is not None and not self.evicted:
+            self.evicted = True
+            self.driver.cancel()
+        self.nudge()
 
     # --- waiting -----------------------------------------------------------------------------------------
 

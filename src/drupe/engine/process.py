@@ -14,7 +14,7 @@ from drupe.core.control import Verb
 from drupe.core.failure import legible
 from drupe.core.lifecycle import TERMINAL, State
 from drupe.core.spec import ProcessSpec
-from drupe.engine import child, drive, saving, stack, verbs
+from drupe.engine import child, drive, saving, signal, stack, verbs
 from drupe.engine.action import ControlAction
 from drupe.engine.behaviour import BEHAVIOURS, Created, Waiting
 from drupe.engine.child import Child, Origin
@@ -197,7 +197,7 @@ class Process(View, Hooks):
         verbs.fail(self._life, self, error)
 
     def resume(self, *values: Any) -> None:
-        """End a wait: the step that `Wait` named gets ``values``.
+        """End a wait, also one for a signal: the step that `Wait` named gets ``values``.
 
         Raises:
             InvalidStateError: the process is not waiting.
@@ -206,6 +206,19 @@ class Process(View, Hooks):
         if not isinstance(stage, Waiting):
             raise InvalidStateError(f"process {self.pid} is {self.state}, only a waiting one can be resumed")
         stage.wake(*values)
+
+    def signal(self, name: str, payload: Any = None) -> bool | ControlAction:
+        """Send a signal. A `Wait` for this name takes it, now or later; each is taken once, the oldest first.
+
+        Returns:
+            In an ephemeral process True, or False when it has ended. In a stored one an action that comes to that once
+            it is in the store, from where nothing but its process takes it; it cannot be taken back.
+
+        Raises:
+            InvalidStateError: the process is not created yet.
+            UnsavableError: the store could not give the payload back; nothing was sent.
+        """
+        return signal.send(self._life, self, name, payload)
 
     def set_status(self, status: str | None) -> None:
         """Say what the process is doing, to people; durable with the next checkpoint. Text of more than a page is cut."""

@@ -22,7 +22,7 @@ from drupe.engine.ephemeral import EPHEMERAL
 from drupe.engine.field import fields_of
 from drupe.engine.life import Life
 from drupe.errors import SnapshotError, UnsavableError
-from drupe.interfaces.host import Standing
+from drupe.interfaces.host import Signal, Standing
 from drupe.interfaces.registry import Registry
 
 CODEC.register("child", Child, lambda child: [child.pid, child.kind], lambda saved: Child(*saved))
@@ -50,6 +50,9 @@ def snapshot_of(
         data["fields"] = fields
     if life.ctx is not None:
         data["ctx"] = dict(life.ctx)
+    signals = _signals(life, stage)
+    if signals:
+        data["signals"] = signals
     return Snapshot(
         pid=life.pid,
         kind=process.kind,
@@ -67,6 +70,13 @@ def snapshot_of(
         inputs=inputs_of(life) if with_inputs else NO_INPUTS,
         data=msgspec.Raw(CODEC.encode(data)),
     )
+
+
+def _signals(life: Life, stage: Any) -> list[list[Any]]:
+    """Get what was sent and not taken; the one that ended the wait is taken with the stage that follows."""
+    taken = getattr(stage, "taken", None)
+    kept = life.signals if taken is None or taken.id is not None else [taken, *life.signals]
+    return [[signal.name, signal.payload] for signal in kept]
 
 
 def inputs_of(life: Life) -> msgspec.Raw:
@@ -122,6 +132,8 @@ def restore(process: Any, life: Life, snapshot: Snapshot) -> None:
     process._set_up()
     if "ctx" in data:
         life.ctx = Attributes(data["ctx"])
+    if "signals" in data:
+        life.signals = [Signal(name, payload) for name, payload in data["signals"]]
     _set_fields(process, data.get("fields", {}))
     life.state = snapshot.state
     life.stage = process.behaviours[snapshot.state].load(process, data["stage"])

@@ -26,7 +26,7 @@ def ask(life: Life, process: Any, verb: Verb, reason: str | None = None) -> bool
         In an ephemeral process True or False when it is decided at once, else an action. In a durable one
         always an action.
     """
-    _check_created(life)
+    check_created(life)
     reason = reason and legible(reason)  # what somebody says from outside must not be what a process ends by
     if life.settling is not None:
         return _ask_after(life.settling, life, process, verb, reason)
@@ -40,7 +40,7 @@ def ask(life: Life, process: Any, verb: Verb, reason: str | None = None) -> bool
         life.latest = verb, action
         return action
     if rule.posture is not life.posture:
-        life.settle_action(happened=False)
+        life.settle_action(happened=False, why=_OVERTAKEN.get(verb))
         life.posture = rule.posture
     if rule.answer is Answer.LATER:
         life.reason = reason
@@ -49,14 +49,23 @@ def ask(life: Life, process: Any, verb: Verb, reason: str | None = None) -> bool
             life.action = _action(life, process)
         return life.action
     happened = rule.answer is Answer.YES
-    return settled(_loop_of(life), happened=happened) if life.host.durable else happened
+    if not life.host.durable:
+        return happened
+    return settled(loop_of(life), happened=happened, why=None if happened else _refusal(life))
+
+
+_OVERTAKEN = {Verb.PLAY: "a play took it back", Verb.KILL: "a kill overtook it"}
+
+
+def _refusal(life: Life) -> str:
+    return f"the process is {life.state}" if life.posture in DEAD else "the process is about to be killed"
 
 
 def fail(life: Life, process: Any, error: BaseException) -> None:
     """End the process as EXCEPTED by ``error``: at once, or when the running step ends."""
     if life.posture in DEAD:
         return
-    _check_created(life)
+    check_created(life)
     life.failing = error
     if life.posture in (Posture.FREE, Posture.HELD) and life.settling is None:
         if life.host.durable:
@@ -66,7 +75,12 @@ def fail(life: Life, process: Any, error: BaseException) -> None:
             _finish_now(settle(life, process))
 
 
-def _check_created(life: Life) -> None:
+def check_created(life: Life) -> None:
+    """Refuse to steer a process that is not there yet.
+
+    Raises:
+        InvalidStateError: the step that makes it has not ended.
+    """
     if not life.born:
         raise InvalidStateError(f"process {life.pid} is not created yet: it will be with the step that makes it")
 
@@ -144,7 +158,8 @@ async def _stand(life: Life, process: Any, standing: Standing, event: str, postu
 # --- actions -----------------------------------------------------------------------------------------------
 
 
-def _loop_of(life: Life) -> asyncio.AbstractEventLoop:
+def loop_of(life: Life) -> asyncio.AbstractEventLoop:
+    """Get the loop on which a process is steered."""
     return life.loop or current_loop() or asyncio.get_running_loop()
 
 
@@ -158,7 +173,7 @@ def _action(life: Life, process: Any) -> ControlAction:
         life.posture, life.action = rule.posture, None
         return True
 
-    return ControlAction(_loop_of(life), take_back)
+    return ControlAction(loop_of(life), take_back)
 
 
 # --- durable effects ---------------------------------------------------------------------------------------
@@ -184,7 +199,7 @@ def _begin(life: Life, process: Any, effect: Effect, posture: Posture) -> Contro
 
 
 def _in_background(life: Life, coro: Any) -> "asyncio.Task[None]":
-    task: asyncio.Task[None] = _loop_of(life).create_task(coro)
+    task: asyncio.Task[None] = loop_of(life).create_task(coro)
     life.settling, life.latest = task, None
 
     def over(task: "asyncio.Task[None]") -> None:
@@ -203,7 +218,7 @@ def _ask_after(
     """Ask once a durable effect that is on its way is committed: one comes after the other, and asking twice is asking once."""
     if life.latest is not None and life.latest[0] is verb and not life.latest[1].done():
         return life.latest[1]
-    action = ControlAction(_loop_of(life), lambda _: True)
+    action = ControlAction(loop_of(life), lambda _: True)
 
     def go_on(_: object) -> None:
         if not action.done():

@@ -118,7 +118,7 @@ class OutlineRunning(Running):
         life.cursor = cursor
         awaited, life.awaited = life.awaited, {}
         if isinstance(answer, Wait) and answer.fn is None:
-            return Wait(process.run, answer.msg, answer.data)
+            return Wait(process.run, answer.msg, answer.data, answer.signal)
         if answer is not None and awaited:
             raise InvalidStateError(
                 f"the step handed {', '.join(awaited)} to to_context and returned {answer!r}: what is it to do, wait or go on? "

@@ -18,6 +18,15 @@ class Standing(NamedTuple):
     """The status to show again when it is played."""
 
 
+class Signal(NamedTuple):
+    """Something that was sent to a process, for it to take when it waits for it."""
+
+    name: str
+    payload: Any = None
+    id: str | None = None
+    """The order it came by, where a store keeps it."""
+
+
 class Host(Protocol):
     """Keeps processes and runs their children. `process` is an engine's process throughout."""
 
@@ -68,6 +77,25 @@ class Host(Protocol):
 
     def start(self, process: Any) -> None:
         """Run a created process in the background of the running loop."""
+        ...
+
+    def signal(self, process: Any, name: str, payload: Any) -> Awaitable[bool] | None:
+        """Keep a signal to a living process until it takes it, and have it taken if the process waits for it now.
+
+        Returns:
+            None when it is kept already; else an awaitable that says whether it was: not if the process had ended.
+
+        Raises:
+            UnsavableError: the payload could not be read again; nothing was kept.
+            MessageError: the name is not one; nothing was kept.
+        """
+        ...
+
+    def listen(self, process: Any, stage: Any) -> None:
+        """Have ``stage``, in which the process waits for a signal, `take` the oldest there is: now, or as soon as one comes.
+
+        Called each time the process begins to wait there. What is taken is gone when the next stage is committed.
+        """
         ...
 
     def outcome(self, pid: str, process: Any | None) -> Awaitable[Any]:

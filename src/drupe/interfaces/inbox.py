@@ -32,9 +32,14 @@ class Inbox(Protocol):
         """Get what was asked of a process and not answered yet, oldest first. Empty for one that is not there."""
         ...
 
+    async def first_signal(self, pid: str, name: str) -> Order | None:
+        """Get the oldest signal of a name to a process that is not answered yet; None if there is none. Index look-up."""
+        ...
+
     async def asked(self, owner: str, *, limit: int = 1000) -> list[Order]:
         """Get what was asked of any process that ``owner`` holds and not answered yet, oldest first. Index look-up.
 
+        Of the signals to a process it gets the oldest of each name: those that nobody waits for do not hide the rest.
         It costs nothing to speak of when there is nothing, so it can be asked often.
         """
         ...

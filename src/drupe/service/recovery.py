@@ -87,6 +87,7 @@ class StoredRecovery:
             snapshot = await self._snapshot(pid, None)
             found = await self._bring(found, snapshot)
         self._host.take(found, Tenure(claimed.epoch, claimed.seq, _bare(snapshot), resumed=True))
+        await self._host.attendant.attended(pid)  # before it takes a step: it may be meant to take none
         return found
 
     async def resume_below(self, pid: str) -> list[Any]:

@@ -20,6 +20,7 @@ from drupe.runtime import bridge
 from drupe.runtime.clock import SystemClock
 from drupe.runtime.ids import RandomIds
 from drupe.runtime.probe import quiet
+from drupe.service.attendant import POLL, Attendant
 from drupe.service.lease import Lease
 from drupe.service.presence import Presence
 from drupe.service.recovery import StoredRecovery
@@ -44,6 +45,7 @@ class Runner:
         registry: where classes of resumed processes come from; by default what is imported.
         presence: how owners of this machine show that they live; None leaves it to leases.
         lease: how long an owner that shows no life keeps its processes, in seconds.
+        poll: seconds after which an order to a process is found that nobody told of; None leaves it to hints.
         clock: time.
         ids: names.
         probe: passed at each place where something is written.
@@ -56,6 +58,7 @@ class Runner:
         registry: Registry | None = None,
         presence: Presence | None = None,
         lease: float = LEASE,
+        poll: float | None = POLL,
         clock: Clock | None = None,
         ids: Ids | None = None,
         probe: Probe = quiet,
@@ -71,6 +74,7 @@ class Runner:
             registry or ClassRegistry(Process),
             presence.is_dead if presence is not None else lambda _: False,
         )
+        self._attendant = Attendant(self._host, probe=probe, interval=poll)
         self._lease = Lease(store, self.owner, lease, self._fenced)
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -89,6 +93,7 @@ class Runner:
             raise
         self._loop = asyncio.get_running_loop()
         self._lease.start()
+        self._attendant.open()
         return self
 
     async def __aexit__(
@@ -96,6 +101,7 @@ class Runner:
     ) -> None:
         """Stop where every process stands, release what is owned, and close the store."""
         self._lease.stop()
+        await self._attendant.close()
         while tasks := self._tasks():
             await _cancelled(tasks)
         self._give_up(ClosedError, "its runner was left; it goes on where it is resumed")
@@ -172,6 +178,13 @@ class Runner:
     def add_listener(self, listener: ProcessListener) -> None:
         """Have ``listener`` called for every process that is run here from now on."""
         self._host.listeners.append(listener)
+
+    def attend(self, pid: str) -> None:
+        """Look now for orders to a process, and whether it is still ours; from any thread. It is done in the background.
+
+        A hint, which may be lost: what nobody tells of is found by `poll`.
+        """
+        self._attendant.attend(pid)
 
     # --- stopping ------------------------------------------------------------------------------------------
 

@@ -13,15 +13,19 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from drupe.core.asking import order_of
 from drupe.core.lifecycle import TERMINAL, State
+from drupe.core.message import SignalRequest
+from drupe.core.order import Order, Outcome
 from drupe.core.record import Birth, Change, Fence, Record
 from drupe.core.snapshot import Snapshot
 from drupe.engine import drive, saving
 from drupe.engine.behaviour import Excepted
-from drupe.errors import DuplicateProcessError
+from drupe.errors import DrupeError, DuplicateProcessError, FencedError, KilledError, StoreError
 from drupe.interfaces.ambient import Clock, Ids, Probe
 from drupe.interfaces.host import Standing
 from drupe.interfaces.store import Store
+from drupe.service.pursuit import Pursuit, answers
 
 _STANDING: Final = ("paused", "played")
 """Events that leave the process in its stage."""
@@ -30,7 +34,7 @@ _STANDING: Final = ("paused", "played")
 class Tenure:
     """What a host knows of a process that it owns."""
 
-    __slots__ = ("epoch", "last", "origin", "resumed", "seq")
+    __slots__ = ("epoch", "last", "orders", "origin", "resumed", "seq")
 
     def __init__(self, epoch: int, seq: int, last: Snapshot, *, resumed: bool = False) -> None:
         self.epoch = epoch
@@ -42,6 +46,8 @@ class Tenure:
         """Number of the checkpoint from which the step that runs, or comes next, starts."""
         self.resumed = resumed
         """Whether the step that comes next may have been begun before: its children may be there already."""
+        self.orders: dict[str, Pursuit] = {}
+        """Orders to it that were taken up, by id."""
 
 
 class Recovery(Protocol):
@@ -53,6 +59,18 @@ class Recovery(Protocol):
 
     async def ended(self, pid: str, process: Any | None) -> Any:
         """Get a process once it has ended; it is run here if nobody else does."""
+        ...
+
+
+class Attending(Protocol):
+    """How orders in the store come to a process: by `service.attendant`."""
+
+    def listen(self, process: Any) -> None:
+        """The process begins to wait for a signal."""
+        ...
+
+    async def attended(self, pid: str) -> None:
+        """Take up the orders to a process that is ours from now on."""
         ...
 
 
@@ -70,6 +88,8 @@ class StoredHost:
         self.listeners: list[Any] = []
         self.recovery: Recovery
         """Set by the recovery itself, which needs the host first."""
+        self.attendant: Attending
+        """Likewise."""
         self.stopping = False
         """Whether no new step is to be started."""
         self._ids = ids
@@ -129,6 +149,7 @@ class StoredHost:
         seq = tenure.seq + 1
         snapshot = self._snapshot(process, stage, standing, event, tenure)
         births = [(child, *self._birth(child)) for child in life.unborn]
+        due = answers(tenure.orders, life.stage, event)
         if event == State.RUNNING and life.state is State.RUNNING:
             event, detail = "step", life.stage.label()
         else:
@@ -148,6 +169,7 @@ class StoredHost:
             paused=snapshot.paused,
             status=standing.status,
             births=tuple(birth for _, birth, _ in births),
+            answers=due,
         )
         self._probe("host.commit")
         return self._written(process, tenure, change, snapshot, [(child, first) for child, _, first in births])
@@ -161,7 +183,13 @@ class StoredHost:
         except asyncio.CancelledError as error:  # it is on its way and cannot be taken back: wait for it nevertheless
             cancelled = error
             await self._saved(change)
+        except FencedError:
+            process._life.abandon(await self.loss(process))
+            raise
         self._probe("host.committed")
+        for answer in change.answers:
+            if (pursuit := tenure.orders.get(answer.id)) is not None:
+                pursuit.answered = True
         tenure.seq, tenure.last, tenure.origin = change.seq, snapshot, snapshot.origin
         resumed, tenure.resumed = tenure.resumed, tenure.resumed and change.event in _STANDING
         for child, first in born:
@@ -211,6 +239,41 @@ class StoredHost:
             owner=self.owner,
         )
         return birth, snapshot
+
+    async def loss(self, process: Any) -> DrupeError:
+        """Get why a process that was fenced is not ours any more, as who waits for it is to hear it."""
+        try:
+            row = await self.store.record(process.pid)
+            if row.state is State.KILLED:
+                (last,) = await self.store.history(process.pid, after=row.seq - 1)
+                return KilledError("killed by force" if last.detail is None else f"killed by force: {last.detail}")
+        except StoreError as error:
+            return error
+        return FencedError(f"process {process.pid}: its owner is {row.owner or 'nobody'} now, epoch {row.epoch}")
+
+    # --- orders ------------------------------------------------------------------------------------------
+
+    def signal(self, process: Any, name: str, payload: Any) -> Awaitable[bool]:
+        """Have the store keep a signal.
+
+        Raises:
+            UnsavableError: the payload could not be read again; nothing was sent.
+            MessageError: the name is not one.
+        """
+        request = SignalRequest(name=name, payload=payload)
+        return self._ask(process, order_of(request, id=self._ids.pid(), pid=process.pid, at=self.now()))
+
+    async def _ask(self, process: Any, order: Order) -> bool:
+        self._probe("host.ask")
+        (receipt,) = await self.store.ask([order])
+        self._probe("host.asked")
+        self.listen(process, process.stage)
+        return receipt.outcome is not Outcome.REFUSED
+
+    def listen(self, process: Any, stage: Any) -> None:
+        """Have the stage take the oldest signal that it waits for; the store is looked at in the background."""
+        if getattr(stage, "listening", None) is not None and self._holds(process):
+            self.attendant.listen(process)
 
     # --- running -----------------------------------------------------------------------------------------
 

@@ -230,9 +230,13 @@ class MemoryStore:
         with self._at_hand():
             return memory_inbox.pending(self.state.letters, lambda found: found == pid)
 
+    async def first_signal(self, pid: str, name: str) -> Order | None:
+        with self._at_hand():
+            return memory_inbox.first_signal(self.state.letters, pid, name)
+
     async def asked(self, owner: str, *, limit: int = 1000) -> list[Order]:
         with self._at_hand():
-            return memory_inbox.pending(self.state.letters, lambda pid: self._kept(pid).row.owner == owner)[:limit]
+            return memory_inbox.asked(self.state.letters, lambda pid: self._kept(pid).row.owner == owner)[:limit]
 
     async def answer(self, fence: Fence, answers: Sequence[Answer]) -> None:
         await self._commit("store.answer", self._answer(fence, answers))

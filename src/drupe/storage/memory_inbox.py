@@ -1,13 +1,13 @@
 """Orders in memory: what a memory store does for its `Inbox`."""
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import msgspec
 
 from drupe.core.lifecycle import State
-from drupe.core.order import Answer, Order, Receipt, last_word
+from drupe.core.order import SIGNAL, Answer, Order, Receipt, last_word
 from drupe.core.record import Record
 from drupe.storage import rule
 
@@ -18,49 +18,64 @@ Write = Generator[None, None, T]
 
 
 @dataclass(slots=True)
-class Letter:
-    """An order, and what became of it."""
+class Letters:
+    """Orders and what became of them, in the order in which they came."""
 
-    order: Order
-    receipt: Receipt
-
-
-Letters = dict[str, Letter]
-"""By id, in the order in which they came."""
+    receipts: dict[str, Receipt] = field(default_factory=dict)
+    open: dict[str, Order] = field(default_factory=dict)
+    """Those that are not answered, by id."""
 
 
 def ask(letters: Letters, orders: Sequence[Order], row: Callable[[str], Record | None]) -> Write[list[Receipt]]:
     """See `Inbox.ask`; ``row`` gets that of a process, if it is there."""
     rule.check_orders(orders)
-    new: Letters = {}
+    new: dict[str, tuple[Order, Receipt]] = {}
     for order in orders:
-        if order.id not in letters and order.id not in new:
-            new[order.id] = Letter(order, rule.first_receipt(order, row(order.pid)))
+        if order.id not in letters.receipts and order.id not in new:
+            new[order.id] = order, rule.first_receipt(order, row(order.pid))
     yield
-    letters.update(new)
-    return [letters[order.id].receipt for order in orders]
+    for id, (order, receipt) in new.items():
+        letters.receipts[id] = receipt
+        if not receipt.settled:
+            letters.open[id] = order
+    return [letters.receipts[order.id] for order in orders]
 
 
 def pending(letters: Letters, wanted: Callable[[str], bool]) -> list[Order]:
     """Get the orders that are not answered, to the processes that are wanted, oldest first."""
-    return [one.order for one in letters.values() if not one.receipt.settled and wanted(one.order.pid)]
+    return [order for order in letters.open.values() if wanted(order.pid)]
+
+
+def first_signal(letters: Letters, pid: str, name: str) -> Order | None:
+    """See `Inbox.first_signal`."""
+    found = (order for order in letters.open.values() if (order.pid, order.verb, order.name) == (pid, SIGNAL, name))
+    return next(found, None)
+
+
+def asked(letters: Letters, wanted: Callable[[str], bool]) -> list[Order]:
+    """Get the orders that are not answered, to the processes that are wanted, but of signals the first of each name."""
+    found: dict[object, Order] = {}
+    for order in pending(letters, wanted):
+        found.setdefault((order.pid, order.name) if order.verb == SIGNAL else order.id, order)
+    return list(found.values())
 
 
 def receipt(letters: Letters, id: str) -> Receipt:
     """See `Inbox.receipt`."""
-    found = letters.get(id)
+    found = letters.receipts.get(id)
     if found is None:
         raise rule.unknown_order(id)
-    return found.receipt
+    return found
 
 
 def write_answers(letters: Letters, pid: str, answers: Iterable[Answer], at: float) -> None:
     """Answer orders of a process; one that was answered before is left as it is."""
     for answer in answers:
-        letter = letters.get(answer.id)
-        if letter is not None and letter.order.pid == pid and not letter.receipt.settled:
-            letter.receipt = msgspec.structs.replace(
-                letter.receipt, outcome=answer.outcome, detail=answer.detail, answered=at
+        order = letters.open.get(answer.id)
+        if order is not None and order.pid == pid:
+            del letters.open[answer.id]
+            letters.receipts[answer.id] = msgspec.structs.replace(
+                letters.receipts[answer.id], outcome=answer.outcome, detail=answer.detail, answered=at
             )
 
 
@@ -72,6 +87,6 @@ def answer_the_rest(letters: Letters, pid: str, state: State, at: float) -> None
 
 
 def drop(letters: Letters, pid: str) -> None:
-    """Forget everything that was asked of a process."""
-    for id in [id for id, letter in letters.items() if letter.order.pid == pid]:
-        del letters[id]
+    """Forget everything that was asked of a process that has ended."""
+    for id in [id for id, receipt in letters.receipts.items() if receipt.pid == pid]:
+        del letters.receipts[id]

@@ -7,7 +7,7 @@ import msgspec
 
 from drupe.core.lifecycle import TERMINAL
 from drupe.core.record import Change, Checkpoint, Event, Query, Record, Retention
-from drupe.storage.memory_inbox import Letter
+from drupe.storage.memory_inbox import Letters
 from drupe.storage.memory_queue import QueueState
 
 
@@ -28,8 +28,7 @@ class MemoryState:
     processes: dict[str, Kept] = field(default_factory=dict)
     owners: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Boot and steady time until which the lease of each owner lasts."""
-    letters: dict[str, Letter] = field(default_factory=dict)
-    """Orders with their receipts, by id, in the order in which they came."""
+    letters: Letters = field(default_factory=Letters)
     tasks: QueueState = field(default_factory=QueueState)
     lock: threading.Lock = field(default_factory=threading.Lock)
 

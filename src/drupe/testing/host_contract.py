@@ -17,6 +17,7 @@ from drupe.testing.host_hook_contract import HostHookContract
 from drupe.testing.host_listener_contract import HostListenerContract
 from drupe.testing.host_recovery_contract import HostRecoveryContract
 from drupe.testing.host_saving_contract import HostSavingContract
+from drupe.testing.host_signal_contract import HostSignalContract
 from drupe.testing.host_step_contract import HostStepContract
 from drupe.testing.host_thread_contract import HostThreadContract
 from drupe.testing.host_verb_contract import HostVerbContract
@@ -30,6 +31,7 @@ class HostContract(
     HostThreadContract,
     HostVerbContract,
     HostWaitContract,
+    HostSignalContract,
     HostSavingContract,
     HostChainContract,
     HostChildContract,

@@ -101,6 +101,29 @@ class StoreInboxContract(StoreCase):
         await store.claim("free", owner=OTHER)
         assert [found.id for found in await store.asked(OTHER)] == ["2", "3"]
 
+    async def test_of_the_signals_the_oldest_of_each_name_is_what_is_asked(self, store: Store) -> None:
+        await born(store)
+        await born(store, "p2")
+        names = [("1", "p1", "go"), ("2", "p1", "stop"), ("3", "p1", "go"), ("4", "p2", "go"), ("5", "p2", "go")]
+        await store.ask([order(id, pid, verb="signal", name=name) for id, pid, name in names])
+        await store.ask([order("6"), order("7")])
+        assert [found.id for found in await store.asked(ME)] == ["1", "2", "4", "6", "7"]
+        assert [found.id for found in await store.asked(ME, limit=4)] == ["1", "2", "4", "6"]
+        assert len(await store.orders("p1")) == 5
+
+    async def test_the_first_signal_of_a_name_is_the_oldest_that_is_not_answered(self, store: Store) -> None:
+        row = await born(store)
+        await born(store, "p2")
+        await store.ask(
+            [order("other", "p2", verb="signal", name="go"), order("pause", name="go")]
+            + [order(id, verb="signal", name=name) for id, name in [("x", "stop"), ("b", "go"), ("a", "go")]]
+        )
+        for id in ("b", "a"):
+            assert await store.first_signal("p1", "go") == order(id, verb="signal", name="go")
+            await store.answer(Fence("p1", row.epoch), [Answer(id=id, outcome=APPLIED)])
+        assert await store.first_signal("p1", "go") is None
+        assert await store.first_signal("nobody", "go") is None
+
     @pytest.mark.parametrize("state", sorted(TERMINAL))
     @pytest.mark.parametrize("verb", ["pause", "kill", "signal"])
     async def test_what_is_asked_of_the_dead_is_answered_at_once(self, store: Store, state: State, verb: str) -> None:

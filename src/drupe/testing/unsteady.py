@@ -64,6 +64,7 @@ class UnsteadyStore:
     ask: Late = _late("ask")
     orders: Late = _late("orders")
     asked: Late = _late("asked")
+    first_signal: Late = _late("first_signal")
     answer: Late = _late("answer")
     receipt: Late = _late("receipt")
     overrule: Late = _late("overrule")

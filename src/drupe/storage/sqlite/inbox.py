@@ -27,11 +27,20 @@ _FIND: Final = f"SELECT {', '.join(_RECEIPT)} FROM inbox WHERE id = ?"  # noqa: 
 _OPEN: Final = f"""
     SELECT {", ".join(_ORDER)} FROM inbox INDEXED BY inbox_open
     WHERE pid = ? AND outcome = 'requested' ORDER BY number"""  # noqa: S608 (names of fields)
+_FIRST_SIGNAL: Final = f"""
+    SELECT {", ".join(_ORDER)} FROM inbox INDEXED BY inbox_signal
+    WHERE pid = ? AND name = ? AND outcome = 'requested' AND verb = 'signal' ORDER BY number LIMIT 1"""  # noqa: S608
 # The few that are open first, then the row of each: not every process of an owner that may have a hundred thousand.
 _OPEN_FOR_OWNER: Final = f"""
+    WITH found (number) AS (
+        SELECT number FROM inbox INDEXED BY inbox_asked WHERE outcome = 'requested' AND verb <> 'signal'
+        UNION ALL
+        SELECT min(number) FROM inbox INDEXED BY inbox_signal WHERE outcome = 'requested' AND verb = 'signal'
+        GROUP BY pid, name
+    )
     SELECT {", ".join(f"inbox.{name}" for name in _ORDER)}
-    FROM inbox INDEXED BY inbox_open CROSS JOIN process ON process.pid = inbox.pid
-    WHERE outcome = 'requested' AND owner = ? ORDER BY number LIMIT ?"""  # noqa: S608 (names of fields)
+    FROM found CROSS JOIN inbox USING (number) CROSS JOIN process ON process.pid = inbox.pid
+    WHERE owner = ? ORDER BY number LIMIT ?"""  # noqa: S608 (names of fields)
 _LEFT: Final = "SELECT id, verb FROM inbox INDEXED BY inbox_open WHERE pid = ? AND outcome = 'requested'"
 _ANSWER: Final = """
     UPDATE inbox SET outcome = ?, detail = ?, answered = ? WHERE id = ? AND pid = ? AND outcome = 'requested'"""
@@ -82,6 +91,12 @@ def answer_the_rest(tx: Transaction, pid: str, state: State, at: float) -> None:
 def orders(execute: Execute, pid: str) -> list[Order]:
     """See `Inbox.orders`."""
     return _orders(execute(_OPEN, (pid,)).fetchall())
+
+
+def first_signal(execute: Execute, wanted: tuple[str, str]) -> Order | None:
+    """See `Inbox.first_signal`."""
+    found = _orders(execute(_FIRST_SIGNAL, wanted).fetchall())
+    return found[0] if found else None
 
 
 def asked(execute: Execute, wanted: tuple[str, int]) -> list[Order]:

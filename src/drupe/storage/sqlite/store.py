@@ -122,6 +122,9 @@ class SqliteStore:
     async def orders(self, pid: str) -> list[Order]:
         return await self._read(inbox.orders, pid)
 
+    async def first_signal(self, pid: str, name: str) -> Order | None:
+        return await self._read(inbox.first_signal, (pid, name))
+
     async def asked(self, owner: str, *, limit: int = 1000) -> list[Order]:
         return await self._read(inbox.asked, (owner, limit))
 

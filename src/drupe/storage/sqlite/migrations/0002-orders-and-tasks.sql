@@ -18,6 +18,8 @@ CREATE TABLE inbox (
 
 CREATE INDEX inbox_by_process ON inbox (pid);
 CREATE INDEX inbox_open ON inbox (pid, number) WHERE outcome = 'requested';
+CREATE INDEX inbox_asked ON inbox (pid, number) WHERE outcome = 'requested' AND verb <> 'signal';
+CREATE INDEX inbox_signal ON inbox (pid, name, number) WHERE outcome = 'requested' AND verb = 'signal';
 
 CREATE TABLE task (
     number INTEGER PRIMARY KEY, -- its place in the queue: tasks go back to where they were
