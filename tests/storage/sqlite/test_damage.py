@@ -9,7 +9,7 @@ import pytest
 
 from drupe.core.record import Query
 from drupe.errors import CorruptedError, DrupeError, StoreFormatError
-from drupe.storage.sqlite import SqliteStore, schema
+from drupe.storage.sqlite import SqliteStore, file, schema
 from drupe.testing.store_case import LEASE, ME, birth, step
 
 
@@ -83,6 +83,22 @@ async def test_an_empty_file_becomes_a_store(path):
     path.touch()
     await make(path, 1)
     store = SqliteStore(path)
+    await store.open()
+    assert (await store.record("p0")).seq == 2
+    await store.close()
+
+
+async def test_a_file_to_which_another_program_is_writing_is_not_taken_for_a_damaged_one(path, tmp_path):
+    """The log is written back page by page, the first one first: without a lock, half of it is what there is to see."""
+    await make(path, 1)
+    content = path.read_bytes()
+    path.write_bytes(content[:4096])
+    file.refuse_foreign(path)
+    store = SqliteStore(path)
+    with pytest.raises(CorruptedError, match="damaged"):
+        await store.open()
+    assert path.read_bytes() == content[:4096]
+    path.write_bytes(content)
     await store.open()
     assert (await store.record("p0")).seq == 2
     await store.close()

@@ -32,7 +32,8 @@ def writing(path: Path, *, durability: Durability, busy_timeout: float) -> sqlit
         file.prepare(path)
         db = _connect(path, busy_timeout)
         try:
-            # First of all the version: what is newer must not even be switched to another journal.
+            # First of all mark and version: what is foreign or newer must not even be switched to another journal.
+            file.refuse_foreign_database(db, path)
             schema.refuse_newer(db, path)
             _use_wal(db, busy_timeout)
             db.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")

@@ -83,6 +83,9 @@ def prepare(path: Path) -> None:
 def refuse_foreign(path: Path) -> None:
     """Refuse a file that is something else, without touching it.
 
+    One whose pages do not fit together passes: without a lock, that is also what a file looks like to which another
+    program is writing. Who has the lock looks again.
+
     Raises:
         StoreFormatError: it is not a drupe store.
         sqlite3.Error: it cannot be read.
@@ -90,7 +93,11 @@ def refuse_foreign(path: Path) -> None:
     if not path.exists() or path.stat().st_size == 0:
         return
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)) as db:
-        refuse_foreign_database(db, path)
+        try:
+            refuse_foreign_database(db, path)
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+                raise
 
 
 def refuse_foreign_database(db: sqlite3.Connection, path: Path) -> None:
