@@ -77,17 +77,26 @@ def _exit_code(error: type) -> ExitCode:
 
 def commands() -> str:
     """Get all commands with their options."""
-    return "\n".join(_command(command) for section in SECTIONS.values() for command in section)
+    return "\n".join(found for section in SECTIONS.values() for command in section for found in _commands(command))
 
 
-def _command(command: click.Command) -> str:
-    context = click.Context(command, info_name=f"drupe {command.name}")
+def _commands(command: click.Command, path: str = "drupe") -> Iterator[str]:
+    path = f"{path} {command.name}"
+    if isinstance(command, click.Group):
+        for part in command.commands.values():
+            yield from _commands(part, path)
+    else:
+        yield _command(command, path)
+
+
+def _command(command: click.Command, path: str) -> str:
+    context = click.Context(command, info_name=path)
     usage = " ".join(piece for piece in command.collect_usage_pieces(context) if piece != "[OPTIONS]")
     text = re.split(r"\x08|\\b$", inspect.cleandoc(command.help or ""), flags=re.MULTILINE)[0].strip()
     shared = {option for option, _ in _options(cli)}
     own = [line for line in _options(command) if line[0] not in shared]
     table = f"\n{rows(('option', 'effect'), own)}" if own else ""
-    return f"### `drupe {f'{command.name} {usage}'.strip()}`\n\n{text}\n{table}"
+    return f"### `{f'{path} {usage}'.strip()}`\n\n{text}\n{table}"
 
 
 def global_options() -> str:

@@ -249,6 +249,20 @@ class MessageError(DrupeError):
     code = "message"
 
 
+class SealError(MessageError):
+    """A message does not bear the seal it should: changed, forged, too old, repeated, or meant for another place.
+
+    Attributes:
+        repeated: whether all is right with it but that it came before.
+    """
+
+    code = "seal"
+
+    def __init__(self, message: str, *, repeated: bool = False) -> None:
+        super().__init__(message)
+        self.repeated = repeated
+
+
 class CommunicationError(DrupeError):
     """A message did not arrive, or its answer did not come."""
 
@@ -307,6 +321,12 @@ class RemoteError(CommunicationError):
         self.kind = kind
         self.message = message
         self.traceback_text = traceback_text
+
+
+class NotEntitledError(CommunicationError):
+    """The key that this was asked with does not have the role that it takes; nothing was done."""
+
+    code = "not-entitled"
 
 
 class DuplicateSubscriberError(CommunicationError):

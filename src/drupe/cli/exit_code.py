@@ -68,6 +68,7 @@ BY_ERROR: Final[Mapping[type[BaseException], ExitCode]] = MappingProxyType(
         errors.FencedError: ExitCode.OWNED,
         errors.UnknownProcessError: ExitCode.PID,
         errors.UnknownClassError: ExitCode.CLASS,
+        errors.SealError: ExitCode.MESSAGE,
         errors.CommunicationError: ExitCode.MESSAGE,
     }
 )

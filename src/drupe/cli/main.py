@@ -16,13 +16,14 @@ from drupe.cli.demo.command import demo
 from drupe.cli.exit_code import MEANING, ExitCode
 from drupe.cli.failure import report
 from drupe.cli.history import history
+from drupe.cli.keys import keys
 from drupe.cli.ps import ps
 from drupe.cli.run import resume, run
 from drupe.cli.session import Session, global_flags
 from drupe.cli.show import show
 from drupe.version import __version__
 
-SECTIONS = {"Run": (run, resume), "Look": (ps, show, history), "Set up": (demo, config, completion)}
+SECTIONS = {"Run": (run, resume), "Look": (ps, show, history), "Set up": (demo, config, keys, completion)}
 
 
 class Sections(click.Group):

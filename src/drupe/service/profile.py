@@ -106,6 +106,13 @@ SETTINGS: Final = (
         purpose="how long a process belongs to a program that has gone silent",
     ),
     Setting(
+        name="keys",
+        type=_Text,
+        default=f"{PRIVATE}/keys.toml",
+        expected="the path of a file that is its owner's only",
+        purpose="the keys by which messages are sealed on their way through a broker",
+    ),
+    Setting(
         name="imports",
         type=list[_Text],
         default=[],
@@ -144,6 +151,8 @@ class Settings:
     max_state_bytes: int
     lease: float
     """Seconds."""
+    keys: Path
+    """It need not be there."""
     imports: tuple[str, ...]
     """Modules, and absolute paths of files."""
     log_level: LogLevel
@@ -285,7 +294,7 @@ def _checked(setting: Setting, given: _Given) -> Any:
 
 def _finished(setting: Setting, value: Any, base: Path) -> Any:
     match setting.name:
-        case "store":
+        case "store" | "keys":
             return base / Path(value).expanduser()
         case "imports":
             return [str(base / Path(name).expanduser()) if is_file(name) else name for name in cast("list[str]", value)]

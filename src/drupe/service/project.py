@@ -4,19 +4,17 @@ What stands in it is run as code, so it must be nobody else's: a list that other
 somebody else, is refused and not read. Entries have the form of the setting `imports`.
 """
 
-import fcntl
 import json
 import os
-import tempfile
 import tomllib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from drupe.errors import ClassPathError, SettingsError
+from drupe.service import private
 from drupe.service.profile import Settings, is_file
 
 LIST: Final = "classes.toml"
@@ -58,7 +56,7 @@ def add(settings: Settings, name: str) -> None:
     """
     try:
         settings.private.mkdir(mode=0o700, exist_ok=True)
-        with _locked(settings.private):
+        with private.locked(settings.private):
             names = listed(settings)
             if name not in names:
                 kept = [other for other in names if not is_file(other) or Path(other).exists()]
@@ -97,27 +95,9 @@ def _refuse_twin(name: str, names: Sequence[str], path: Path) -> None:
             )
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Be the only one who changes the list."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def _write(settings: Settings, names: Sequence[str]) -> None:
     lines = "".join(f"    {_toml(_relative(name, settings.folder))},\n" for name in names)
-    descriptor, temporary = tempfile.mkstemp(dir=settings.private, prefix=LIST)  # for its owner only
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-            opened.write(f"{_HEAD}imports = [\n{lines}]\n")
-        Path(temporary).replace(settings.private / LIST)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    private.replace(settings.private / LIST, f"{_HEAD}imports = [\n{lines}]\n")
 
 
 def _relative(name: str, folder: Path) -> str:
