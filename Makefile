@@ -38,7 +38,8 @@ test: check $(VENV)/.demo ## Run everything that must hold: the checks, then all
 check: format-check lint types layers spelling ## Run all that needs no test: format, lint, types, layers, spelling
 
 .PHONY: bench
-bench: $(VENV)/.demo $(VENV)/.dev $(BENCH)/.plumpy ## Measure drupe beside plumpy 0.26.1, in one run
+bench: $(VENV)/.demo $(VENV)/.dev $(BENCH)/.plumpy ## Measure drupe beside plumpy 0.26.1 and kiwipy 0.9.0, in one run
+	@tools/rabbitmq
 	@$(BIN)/python benchmarks/run.py
 
 .PHONY: docs

@@ -31,7 +31,7 @@ class Work:
 
     def small(self) -> "Work":
         """Get the same with little to do, to see that it runs."""
-        tiny = {"size": 4, "processes": 3, "data": 3_000, "depth": 2, "length": 3}
+        tiny = {"size": 4, "processes": 3, "data": 3_000, "depth": 2, "length": 3, "flight": 2}
         return Work(
             place=self.place,
             options={name: min(value, tiny[name]) if name in tiny else value for name, value in self.options.items()},

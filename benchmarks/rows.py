@@ -158,6 +158,53 @@ def _imports() -> Iterator[Row]:
         yield Row(group="import", name=name, works=works, target=target, clock="wall", runs=20)
 
 
+def _messages() -> Iterator[Row]:
+    """Over a broker; the third side is kiwipy, which comes with plumpy."""
+    near, many = Target("at most of floor", 1.3), Target("at most of floor", 1 / 0.75)
+    for name, function, options, target in (
+        ("RPC, one after the other", "calls", {"size": 200, "flight": 1}, near),
+        ("RPC, 50 at once", "calls", {"size": 1_000, "flight": 50}, many),
+        ("task and its reply, 50 at once", "calls", {"size": 500, "flight": 50, "tasks": True}, many),
+        ("task without reply, 100 at once", "sends", {"size": 1_000, "flight": 100}, many),
+    ):
+        sides = {"floor": "bare", "drupe": "ours", "plumpy": "theirs"}
+        works = {side: _work(f"{place}.messages:{function}", **options) for side, place in sides.items()}
+        yield Row(group="messages", name=f"{name} (RabbitMQ)", works=works, target=target, clock="wall")
+    for name, flight, size, target in (
+        ("one after the other", 1, 200, Target("at most of floor", 1.7)),
+        ("50 at once", 50, 1_000, THREE),
+    ):
+        options = {"size": size, "flight": flight}
+        works = {
+            "floor": _work("bare.messages:calls", **options),
+            "drupe": _work("ours.messages:threaded", **options),
+            "plumpy": _work("theirs.messages:threaded", **options),
+        }
+        label = f"RPC through threads on both ends, {name} (RabbitMQ)"
+        yield Row(group="messages", name=label, works=works, target=target, clock="wall")
+    options = {"size": 500, "flight": 100}
+    works = {
+        "floor": _work("bare.messages:sends", **options),
+        "drupe": _work("ours.messages:sends_threaded", **options),
+        "plumpy": _work("theirs.messages:sends_threaded", **options),
+    }
+    target = Target("times plumpy", 10.0)
+    label = "task without reply, through a thread (RabbitMQ)"
+    yield Row(group="messages", name=label, works=works, target=target, clock="wall")
+    works = {side: _work(f"{place}.messages:registered", size=1_000) for side, place in THEIRS.items()}
+    target = Target("seconds at most", 0.5)
+    yield Row(group="messages", name="1,000 names answered to (RabbitMQ)", works=works, target=target, clock="wall")
+    works = {"drupe": _work("ours.messages:local_calls", size=1_000, flight=1)}
+    target = Target("seconds at most", 0.3e-3)
+    yield Row(group="messages", name="RPC, one after the other (local)", works=works, target=target, clock="wall")
+    works = {"drupe": _work("ours.messages:local_sends", size=10_000, flight=64)}
+    target = Target("seconds at most", 1e-4)
+    yield Row(group="messages", name="durable task, 64 at once (local)", works=works, target=target, clock="wall")
+
+
+THEIRS: Final = {"drupe": "ours", "plumpy": "theirs"}
+
+
 ROWS: Final = (
     *_processes(),
     *_steps(),
@@ -167,4 +214,5 @@ ROWS: Final = (
     *_durable(),
     *_lists(),
     *_imports(),
+    *_messages(),
 )

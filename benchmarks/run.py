@@ -8,11 +8,13 @@ The exit code is 1 when something that is wanted was not reached (`--no-fail`: 0
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +24,10 @@ from rows import ROWS, Row
 from table import markdown, table
 from verdict import Result
 
+sys.path.append(str(HERE.parent))
+from tests.messaging.rabbitmq.node import Node
+
+BROKER: Final = "DRUPE_BENCH_AMQP"
 PLUMPY: Final = HERE.parent / ".venv-bench" / "bin" / "python"
 GROUPS: Final = tuple(dict.fromkeys(row.group for row in ROWS))
 
@@ -36,9 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     progress = Console(stderr=True)
     rows = [row for row in ROWS if not options.groups or row.group in options.groups]
     results = []
-    for number, row in enumerate(rows, 1):
-        progress.print(f"[{number}/{len(rows)}] {row.name}", markup=False, highlight=False)
-        results.append(_measured(row, plumpy, options))
+    with broker(needed=any("RabbitMQ" in row.name for row in rows)):
+        for number, row in enumerate(rows, 1):
+            progress.print(f"[{number}/{len(rows)}] {row.name}", markup=False, highlight=False)
+            results.append(_measured(row, plumpy, options))
     if options.markdown:
         print(markdown(results))
     elif options.json:
@@ -47,6 +54,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print(results)
     missed = [result for result in results if result.reached() is False]
     return 1 if missed and not options.no_fail else 0
+
+
+@contextlib.contextmanager
+def broker(*, needed: bool) -> Iterator[None]:
+    """Have a broker for the time of a block, under the address in the environment: the one that is there, or a node of our own."""
+    if not needed or os.environ.get(BROKER):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="drupe-bench-") as folder:
+        node = Node(Path(folder))
+        try:
+            node.start()
+            os.environ[BROKER] = node.url
+            yield
+        finally:
+            os.environ.pop(BROKER, None)
+            node.close()
 
 
 def _measured(row: Row, plumpy: Path | None, options: argparse.Namespace) -> Result:

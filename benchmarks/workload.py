@@ -1,7 +1,17 @@
-"""The values that are saved: five integers, and one megabyte of nested data as workflows hand it around."""
+"""The values that are saved and sent, and how many are on their way at a time.
 
+Five integers, one megabyte of nested data as workflows hand it around, and the answer to a question for the status.
+"""
+
+import asyncio
+import json
 import random
+from collections import deque
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future  # noqa: TC003 (imported with asyncio anyway)
 from typing import Any, Final
+
+from stopwatch import Stopwatch
 
 SMALL: Final[dict[str, Any]] = {"a": 1, "b": 20, "c": 300, "d": 4_000, "e": 50_000}
 _SITES: Final = 50
@@ -32,3 +42,43 @@ def inputs(size: int) -> dict[str, Any]:
 
 CONTEXT: Final[dict[str, Any]] = {"n": 0, "data": list(range(50)), "name": "x" * 200}
 """What a durable step saves, beside what the engine does."""
+
+MESSAGE: Final[dict[str, Any]] = {
+    "pid": "01a2192b1e267227b5315e653db736c6",
+    "state": "running",
+    "paused": False,
+    "step": "relax",
+}
+"""What is sent: a status."""
+
+
+def encode(body: Any) -> bytes:
+    """Get the bytes of a message where no framework makes them."""
+    return json.dumps(body).encode()
+
+
+decode = json.loads
+
+
+async def in_flight(watch: Stopwatch, work: Callable[[], Awaitable[Any]], *, size: int, flight: int) -> None:
+    """Do ``work`` so many times, ``flight`` of them at a time."""
+    left = iter(range(size))
+
+    async def one_after_the_other() -> None:
+        for _ in left:
+            await work()
+
+    with watch:
+        await asyncio.gather(*(one_after_the_other() for _ in range(flight)))
+
+
+def in_threads(watch: Stopwatch, work: "Callable[[], Future[Any]]", *, size: int, flight: int) -> None:
+    """Likewise, from plain code: ``work`` gives a future."""
+    waiting: deque[Future[Any]] = deque()
+    with watch:
+        for _ in range(size):
+            if len(waiting) == flight:
+                waiting.popleft().result()
+            waiting.append(work())
+        for future in waiting:
+            future.result()
