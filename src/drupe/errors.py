@@ -329,6 +329,12 @@ class NotEntitledError(CommunicationError):
     code = "not-entitled"
 
 
+class MessageRefusedError(CommunicationError):
+    """Whoever got the message did not take it: it could not be read there, or did not bear the seal it should."""
+
+    code = "message-refused"
+
+
 class DuplicateSubscriberError(CommunicationError):
     """Somebody answers to this name already."""
 

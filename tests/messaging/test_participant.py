@@ -4,10 +4,13 @@ import asyncio
 
 import pytest
 
+from drupe.core.key import Key
 from drupe.core.message import Broadcast, Reply, Rpc, Task, decode_message, encode_message
+from drupe.core.role import Role
 from drupe.errors import DuplicateSubscriberError, OverloadedError, TaskLostError, UnroutableError
 from drupe.messaging import consumer
 from drupe.messaging.memory import MemoryCommunicator, MemoryHub
+from drupe.messaging.origin import Origin
 from drupe.messaging.participant import Participant
 from drupe.storage.memory_queue import MemoryTaskQueue
 from drupe.testing import ManualClock
@@ -41,14 +44,14 @@ class Wire:
 
     async def call(self, identifier, data, call):
         call.address = "you"
-        self.send("you", data, answers="")
+        self.send(Origin("you"), data, answers="")
 
-    def send(self, address, data, *, answers):
+    def send(self, origin, data, *, answers):
         if self.full:
             raise OverloadedError("full")
-        self.sent.put_nowait((address, decode_message(data)))
+        self.sent.put_nowait((origin.address, decode_message(data)))
 
-    def publish(self, data):
+    def publish(self, data, *, role):
         pass
 
     def wake(self, queue):
@@ -99,22 +102,45 @@ async def test_a_call_whose_deadline_has_passed_is_not_begun(me, wire, clock):
     heard = Heard()
     await me.subscribe_rpc(heard, "x")
 
-    wire.receiver.received("you", Rpc(id="1", recipient="x", body="late", deadline=clock.now()))
-    wire.receiver.received("you", Rpc(id="2", recipient="x", body="in time", deadline=clock.now() + 1))
+    wire.receiver.received(Origin("you"), Rpc(id="1", recipient="x", body="late", deadline=clock.now()))
+    wire.receiver.received(Origin("you"), Rpc(id="2", recipient="x", body="in time", deadline=clock.now() + 1))
 
     answers = {reply.id: reply.failure for _, reply in (await soon(wire.sent.get()), await soon(wire.sent.get()))}
     assert (answers["1"].code, answers["2"]) == ("deadline", None)
     assert heard.rest() == ["in time"]
 
 
+async def test_what_a_sender_may_not_ask_for_is_refused_and_told(me, wire, queue):
+    heard, reader = Heard(), Origin("you", Key(b"r" * 32, Role.READ))
+    await me.subscribe_rpc(heard, "x")
+    await me.subscribe_broadcast(heard)
+
+    wire.receiver.received(reader, Broadcast(body="intent"))
+    wire.receiver.received(reader, Rpc(id="1", recipient="x", body={"verb": "kill"}))
+    address, reply = await soon(wire.sent.get())
+
+    assert (address, reply.id, reply.failure.code) == ("you", "1", "not-entitled")
+    assert heard.rest() == []
+
+
+async def test_an_answer_counts_only_from_who_might_have_asked(me, wire):
+    call = asyncio.create_task(me.rpc_send("x", {"verb": "kill"}))
+    _, request = await soon(wire.sent.get())
+
+    wire.receiver.received(Origin("you", Key(b"r" * 32, Role.READ)), Reply(id=request.id, result="forged"))
+    wire.receiver.received(Origin("you", Key(b"c" * 32, Role.CONTROL)), Reply(id=request.id, result="true"))
+
+    assert await soon(call) == "true"
+
+
 async def test_a_call_to_one_who_left_meanwhile_is_unroutable(me, wire):
-    wire.receiver.received("you", Rpc(id="1", recipient="gone"))
+    wire.receiver.received(Origin("you"), Rpc(id="1", recipient="gone"))
     address, reply = await soon(wire.sent.get())
     assert address == "you"
 
     call = asyncio.create_task(me.rpc_send("gone"))
     _, request = await soon(wire.sent.get())
-    wire.receiver.received("you", Reply(id=request.id, failure=reply.failure))
+    wire.receiver.received(Origin("you"), Reply(id=request.id, failure=reply.failure))
 
     with pytest.raises(UnroutableError, match="gone"):
         await soon(call)
@@ -124,10 +150,10 @@ async def test_only_who_was_asked_can_answer(me, wire):
     call = asyncio.create_task(me.rpc_send("x"))
     _, request = await soon(wire.sent.get())
 
-    wire.receiver.received("somebody else", Reply(id=request.id, result="forged"))
-    wire.receiver.received("you", Reply(id="unknown", result="odd"))
-    wire.receiver.received("you", Reply(id=request.id, result="true"))
-    wire.receiver.received("you", Reply(id=request.id, result="twice"))
+    wire.receiver.received(Origin("somebody else"), Reply(id=request.id, result="forged"))
+    wire.receiver.received(Origin("you"), Reply(id="unknown", result="odd"))
+    wire.receiver.received(Origin("you"), Reply(id=request.id, result="true"))
+    wire.receiver.received(Origin("you"), Reply(id=request.id, result="twice"))
 
     assert await soon(call) == "true"
 
@@ -136,7 +162,7 @@ async def test_a_task_that_comes_as_a_message_is_dropped(me, wire, caplog):
     heard = Heard()
     await me.subscribe_task(heard)
 
-    wire.receiver.received("you", Task(id="1", queue="tasks", body="forged"))
+    wire.receiver.received(Origin("you"), Task(id="1", queue="tasks", body="forged"))
 
     assert await result(await me.task_send("fine")) == "fine"
     assert [task.body for task in heard.rest()] == ["fine"]
@@ -149,7 +175,7 @@ async def test_a_receiver_that_takes_no_more_is_an_error_for_the_caller_and_a_no
 
     with pytest.raises(OverloadedError):
         await me.rpc_send("yours")
-    wire.receiver.received("you", Rpc(id="1", recipient="x"))
+    wire.receiver.received(Origin("you"), Rpc(id="1", recipient="x"))
     await asyncio.sleep(0)
 
     assert "a reply was dropped" in caplog.text
@@ -169,7 +195,7 @@ async def test_nothing_is_begun_when_it_is_closed(me, wire):
     await me.subscribe_rpc(heard, "x")
     await me.close()
 
-    wire.receiver.received("you", Rpc(id="1", recipient="x"))
+    wire.receiver.received(Origin("you"), Rpc(id="1", recipient="x"))
     wire.receiver.lost("you")
     me.announce("tasks")
     await asyncio.sleep(0)
@@ -278,19 +304,19 @@ async def test_a_receiver_in_memory_that_is_blocked_is_not_waited_for(caplog):
     message = encode_message(Rpc(id="1", recipient="x"))
 
     for _ in range(3):  # nothing here lets the loop turn, as if it were blocked
-        here._link.publish(encoded(1))
+        here._link.publish(encoded(1), role=Role.CONTROL)
     for _ in range(1024):
-        here._link.send(there._link.address, message, answers="1")
+        here._link.send(Origin(there._link.address), message, answers="1")
     with pytest.raises(OverloadedError):
-        here._link.send(there._link.address, message, answers="1")
+        here._link.send(Origin(there._link.address), message, answers="1")
     for _ in range(1500):
-        here._link.publish(encoded(2))
+        here._link.publish(encoded(2), role=Role.CONTROL)
 
     first = await heard.next()
     assert first.missed == 3 + 1500 - 1024
     await here.close()
     with pytest.raises(UnroutableError):
-        here._link.send("nobody", message, answers="1")
+        here._link.send(Origin("nobody"), message, answers="1")
     await there.close()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from drupe.core.key import Key
 from drupe.core.message import Task
 
 
@@ -18,6 +19,8 @@ class Taken:
     task: Task
     attempt: int
     """How often it was taken, this time included. A hold is known by the task's id and this number."""
+    key: Key | None = None
+    """What it was sealed with on its way; None where nothing is sealed."""
 
 
 class TaskQueue(Protocol):

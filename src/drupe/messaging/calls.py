@@ -6,10 +6,20 @@ from weakref import WeakValueDictionary
 
 from drupe.core import failure
 from drupe.core.message import Failure, Reply
-from drupe.errors import CommunicationError, DeadlineError, DrupeError, PeerLostError, RemoteError, UnroutableError
+from drupe.core.role import Role
+from drupe.errors import (
+    CommunicationError,
+    DeadlineError,
+    DrupeError,
+    NotEntitledError,
+    PeerLostError,
+    RemoteError,
+    UnroutableError,
+)
+from drupe.messaging.origin import Origin
 
-_NOT_HERE: Final = "drupe:not-here"
-"""In the place of a type's name, where no name of a type can be: nobody was asked."""
+_REFUSALS: Final = {f"drupe:{kind.code}": kind for kind in (NotEntitledError, UnroutableError)}
+"""What stands in the place of a type's name, where no name of a type can be: nobody was asked, for this reason."""
 
 
 def reply_of(id: str, error: BaseException) -> Reply:
@@ -19,9 +29,9 @@ def reply_of(id: str, error: BaseException) -> Reply:
     return Reply(id=id, failure=Failure(type=text.kind, message=text.message, traceback=text.traceback, code=code))
 
 
-def reply_not_here(id: str, recipient: str) -> Reply:
-    """Get the reply to a call for somebody who left since it was sent."""
-    return Reply(id=id, failure=Failure(type=_NOT_HERE, message=f"nobody answers to {recipient!r} any more"))
+def reply_refused(id: str, error: NotEntitledError | UnroutableError) -> Reply:
+    """Get the reply to something that nobody was asked to do; it is raised over there as what it is."""
+    return Reply(id=id, failure=Failure(type=f"drupe:{error.code}", message=str(error), code=error.code))
 
 
 def result_of(reply: Reply) -> Any:
@@ -29,24 +39,26 @@ def result_of(reply: Reply) -> Any:
 
     Raises:
         RemoteError: it is a failure.
-        UnroutableError: it is the failure of a call that nobody got.
+        CommunicationError: nobody was asked.
     """
     if reply.failure is None:
         return reply.result
-    if reply.failure.type == _NOT_HERE:
-        raise UnroutableError(reply.failure.message)
+    if (refusal := _REFUSALS.get(reply.failure.type)) is not None:
+        raise refusal(reply.failure.message)
     raise RemoteError(reply.failure.type, reply.failure.message, reply.failure.traceback)
 
 
 class Call:
     """One answer that is expected; whoever drops it expects it no more."""
 
-    __slots__ = ("__weakref__", "address", "future", "id")
+    __slots__ = ("__weakref__", "address", "future", "id", "role")
 
-    def __init__(self, id: str, address: str | None) -> None:
+    def __init__(self, id: str, role: Role) -> None:
         self.id = id
         """The id of the message that is to be answered."""
-        self.address = address
+        self.role = role
+        """What it takes to ask for this, and so what it takes to answer."""
+        self.address: str | None = None
         """Who alone may answer; None: anybody."""
         # Its result is the reply, or the error in its place: an error that nobody asks for is not logged.
         self.future: asyncio.Future[Reply | CommunicationError] = asyncio.get_running_loop().create_future()
@@ -64,9 +76,9 @@ class Calls:
         self._expected: WeakValueDictionary[str, Call] = WeakValueDictionary()
         self._awaited: set[Call] = set()
 
-    def expect(self, id: str, address: str | None = None) -> Call:
-        """Expect an answer to the message ``id``."""
-        self._expected[id] = call = Call(id, address)
+    def expect(self, id: str, role: Role) -> Call:
+        """Expect an answer to the message ``id``, from somebody with a role."""
+        self._expected[id] = call = Call(id, role)
         return call
 
     async def wait(self, call: Call, deadline: float | None, what: str) -> Any:
@@ -88,10 +100,10 @@ class Calls:
             raise outcome.with_traceback(None)
         return result_of(outcome)
 
-    def answer(self, origin: str, reply: Reply) -> None:
+    def answer(self, origin: Origin, reply: Reply) -> None:
         """Take an answer; one that nobody expects, or not from there, is dropped."""
         call = self._expected.get(reply.id)
-        if call is not None and call.address in {None, origin}:
+        if call is not None and call.address in {None, origin.address} and origin.role >= call.role:
             call.end(reply)
 
     def lose(self, address: str) -> None:

@@ -103,6 +103,9 @@ class Consumer:
 
     async def _do(self, held: HeldTask) -> None:
         try:
+            if not await held.admitted():
+                _LOG.warning("a task of queue %r was refused: its sender may not have it done", self.queue)
+                return
             async with held:
                 result: Any = self._callback(held)
                 if inspect.isawaitable(result):

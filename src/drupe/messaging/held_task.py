@@ -3,10 +3,12 @@
 from enum import Enum, auto
 from typing import Any, Final, Protocol, Self
 
+from drupe.core import entitlement
 from drupe.core.message import Reply, encode_message
-from drupe.errors import TaskLostError, TaskRejectedError
+from drupe.errors import NotEntitledError, TaskLostError, TaskRejectedError
 from drupe.interfaces.task_queue import Taken, TaskQueue
-from drupe.messaging.calls import reply_of
+from drupe.messaging.calls import reply_of, reply_refused
+from drupe.messaging.origin import Origin
 
 _FIRST_DELAY: Final = 0.1
 _MAX_DELAY: Final = 30.0
@@ -25,7 +27,7 @@ class Surroundings(Protocol):
         """The queues."""
         ...
 
-    def answer(self, address: str, data: bytes, *, answers: str) -> None:
+    def answer(self, origin: Origin, data: bytes, *, answers: str) -> None:
         """Send an encoded reply to what has the id ``answers``, if somebody is there."""
         ...
 
@@ -45,6 +47,7 @@ class HeldTask:
 
     def __init__(self, taken: Taken, surroundings: Surroundings) -> None:
         self._taken = taken
+        self._origin = Origin(taken.task.reply_to or "", taken.key)
         self._surroundings = surroundings
         self._stage = _Stage.HELD
         self.told = False
@@ -85,6 +88,15 @@ class HeldTask:
         """Whether nothing more can be done with it."""
         return self._stage is _Stage.ENDED
 
+    async def admitted(self) -> bool:
+        """Tell whether its sender may have it done; if not, that was said, and the task is over."""
+        try:
+            entitlement.check(self._taken.task, self._origin.role)
+        except NotEntitledError as error:
+            await self._end(reply_refused(self.id, error))
+            return False
+        return True
+
     async def accept(self) -> None:
         """Acknowledge it now."""
         if self._stage is not _Stage.ACCEPTED:
@@ -123,7 +135,7 @@ class HeldTask:
         else:
             await self._acknowledge(_Stage.ENDED)
         if self._taken.task.reply_to is not None:
-            self._surroundings.answer(self._taken.task.reply_to, data, answers=self.id)
+            self._surroundings.answer(self._origin, data, answers=self.id)
 
     async def _acknowledge(self, stage: _Stage) -> None:
         if self._stage is not _Stage.HELD:

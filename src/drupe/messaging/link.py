@@ -7,15 +7,17 @@ calls, in both directions, are made on the loop that opened it.
 from typing import Protocol
 
 from drupe.core.message import Message
+from drupe.core.role import Role
 from drupe.errors import CommunicationError
 from drupe.messaging.calls import Call
+from drupe.messaging.origin import Origin
 
 
 class Receiver(Protocol):
     """What a link tells the participant it belongs to."""
 
-    def received(self, origin: str, message: Message) -> None:
-        """A message came from the participant at ``origin``."""
+    def received(self, origin: Origin, message: Message) -> None:
+        """A message came; whether its sender may send it was not looked at."""
         ...
 
     def missed(self, number: int) -> None:
@@ -68,7 +70,7 @@ class Link(Protocol):
         ...
 
     async def call(self, identifier: str, data: bytes, call: Call) -> None:
-        """Send an encoded request to whoever ``identifier`` leads to.
+        """Send an encoded request to whoever ``identifier`` leads to, by the right that ``call`` says it takes.
 
         Who alone may answer is noted in ``call``, if it is known. When it turns out later that the request did not
         arrive, or that whoever has it is gone, the call is ended with that error.
@@ -76,14 +78,15 @@ class Link(Protocol):
         Raises:
             UnroutableError: the identifier leads nowhere.
             OverloadedError: too much is waiting for whoever it leads to.
+            NotEntitledError: there is no key for it here.
         """
         ...
 
-    def send(self, address: str, data: bytes, *, answers: str) -> None:
+    def send(self, origin: Origin, data: bytes, *, answers: str) -> None:
         """Send an encoded reply to one participant.
 
         Args:
-            address: where what is answered came from.
+            origin: where what is answered came from.
             data: the reply.
             answers: the id of what is answered.
 
@@ -93,8 +96,12 @@ class Link(Protocol):
         """
         ...
 
-    def publish(self, data: bytes) -> None:
-        """Send an encoded broadcast to all others; those who are too slow miss the oldest ones."""
+    def publish(self, data: bytes, *, role: Role) -> None:
+        """Send an encoded broadcast to all others; those who are too slow miss the oldest ones.
+
+        Raises:
+            NotEntitledError: it takes ``role``, and there is no key for it here.
+        """
         ...
 
     def wake(self, queue: str) -> None:

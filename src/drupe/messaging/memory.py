@@ -8,12 +8,14 @@ import threading
 from collections.abc import Callable
 
 from drupe.core.message import decode_message
+from drupe.core.role import Role
 from drupe.errors import DuplicateSubscriberError, UnroutableError
 from drupe.interfaces.ambient import Clock, Ids
 from drupe.interfaces.task_queue import TaskQueue
 from drupe.messaging.backlog import Backlog
 from drupe.messaging.calls import Call
 from drupe.messaging.link import Receiver
+from drupe.messaging.origin import Origin
 from drupe.messaging.participant import Participant
 from drupe.runtime import bridge
 from drupe.runtime.ids import RandomIds
@@ -45,7 +47,7 @@ class _Box:
         for (origin, data), missed in taken:
             if missed:
                 self.receiver.missed(missed)
-            self.receiver.received(origin, decode_message(data))
+            self.receiver.received(Origin(origin), decode_message(data))
 
 
 class MemoryHub:
@@ -116,9 +118,9 @@ class MemoryLink:
         call.address = address
         self._put(address, data)
 
-    def send(self, address: str, data: bytes, *, answers: str) -> None:
+    def send(self, origin: Origin, data: bytes, *, answers: str) -> None:
         """Send a reply to one participant."""
-        self._put(address, data)
+        self._put(origin.address, data)
 
     def _put(self, address: str, data: bytes) -> None:
         box = self._hub.boxes.get(address)
@@ -126,7 +128,7 @@ class MemoryLink:
             raise UnroutableError(f"nobody is at {address!r} any more")
         box.put(self._address, data, firm=True)
 
-    def publish(self, data: bytes) -> None:
+    def publish(self, data: bytes, *, role: Role) -> None:
         """Send a broadcast to all others."""
         for box in self._others():
             box.put(self._address, data, firm=False)

@@ -12,12 +12,14 @@ from contextlib import AbstractAsyncContextManager
 from itertools import chain
 from typing import Any, Final
 
+from drupe.core import entitlement
 from drupe.core.message import Broadcast, Message, Reply, Rpc, Task, decode_message, encode_message
 from drupe.errors import (
     CommunicationError,
     CommunicatorClosedError,
     DeadlineError,
     DuplicateSubscriberError,
+    NotEntitledError,
     OverloadedError,
     UnroutableError,
 )
@@ -32,11 +34,13 @@ from drupe.interfaces.communicator import (
     TaskCallback,
 )
 from drupe.interfaces.task_queue import TaskQueue
-from drupe.messaging.calls import Call, Calls, reply_not_here, reply_of
+from drupe.messaging.calls import Call, Calls, reply_of, reply_refused
+from drupe.messaging.complaint import Complaints
 from drupe.messaging.consumer import Consumer
 from drupe.messaging.hearing import Hearing
 from drupe.messaging.held_task import HeldTask
 from drupe.messaging.link import Link
+from drupe.messaging.origin import Origin
 from drupe.messaging.pull import pulling
 from drupe.messaging.source import QueueSource, Sources
 from drupe.messaging.subscription import Handle, Receipt
@@ -74,6 +78,7 @@ class Participant:
         self._ids = ids or RandomIds()
         self._opened = self._closed = False
         self._calls = Calls()
+        self._complaints = Complaints(_LOG, clock=clock)
         self._rpcs: dict[str, RpcCallback] = {}
         self._hearings: dict[str, Hearing] = {}
         self._consumers: dict[str, Consumer] = {}
@@ -133,7 +138,7 @@ class Participant:
         self._check_open()
         reply_to = None if no_reply else self._link.address
         task = Task(id=self._ids.pid(), queue=queue, body=body, reply_to=reply_to, no_reply=no_reply)
-        call = None if no_reply else self._calls.expect(task.id)
+        call = None if no_reply else self._calls.expect(task.id, entitlement.needed(task))
         await self.tasks.put([task])
         self.announce(queue)
         return Receipt(task.id, queue, self._calls, call)
@@ -144,7 +149,7 @@ class Participant:
         until = None if deadline is None else self._clock.now() + deadline
         request = Rpc(id=self._ids.pid(), recipient=recipient, body=body, deadline=until)
         data = encode_message(request)
-        call: Call = self._calls.expect(request.id)
+        call: Call = self._calls.expect(request.id, entitlement.needed(request))
         if recipient in self._rpcs:
             call.address = self._link.address
             self._receive_own(data)
@@ -164,9 +169,9 @@ class Participant:
         self._check_open()
         message = Broadcast(body=body, sender=sender, subject=subject, correlation_id=correlation_id)
         data = encode_message(message)
-        self._link.publish(data)
+        self._link.publish(data, role=entitlement.needed(message))
         if self._hearings:
-            self.received(self._link.address, decode_message(data))
+            self.received(Origin(self._link.address), decode_message(data))
         await asyncio.sleep(0)  # whoever sends without end lets the subscribers on this loop keep up
 
     # --- subscribing -------------------------------------------------------------------------------------
@@ -228,10 +233,13 @@ class Participant:
 
     # --- what the link tells -----------------------------------------------------------------------------
 
-    def received(self, origin: str, message: Message) -> None:
+    def received(self, origin: Origin, message: Message) -> None:
         """Take a message; see `drupe.messaging.link.Receiver`."""
         match message:
             case Broadcast():
+                if origin.role < entitlement.needed(message):
+                    self._complaints.make("a broadcast was dropped whose sender may not send it")
+                    return
                 for hearing in list(self._hearings.values()):
                     hearing.hear(message)
             case Reply():
@@ -240,7 +248,7 @@ class Participant:
                 if not self._closed:
                     self._start(self._serve(origin, message))
             case _:  # a task; they come from the queue alone
-                _LOG.warning("a task that was sent as a message was dropped")
+                self._complaints.make("a task that was sent as a message was dropped")
 
     def missed(self, number: int) -> None:
         """Note that broadcasts were dropped."""
@@ -271,15 +279,20 @@ class Participant:
         except Exception:  # noqa: BLE001 (logged; the queue itself finds them later)
             _LOG.exception("the tasks of a participant that is gone could not be put back")
 
-    async def _serve(self, origin: str, request: Rpc) -> None:
-        self.answer(origin, await self._answer_to(request), answers=request.id)
+    async def _serve(self, origin: Origin, request: Rpc) -> None:
+        try:
+            entitlement.check(request, origin.role)
+            answer = await self._answer_to(request)
+        except (NotEntitledError, UnroutableError) as error:
+            answer = encode_message(reply_refused(request.id, error))
+        self.answer(origin, answer, answers=request.id)
 
     async def _answer_to(self, request: Rpc) -> bytes:
         if request.deadline is not None and self._clock.now() >= request.deadline:
             return encode_message(reply_of(request.id, DeadlineError("it came after its deadline, and was not begun")))
         callback = self._rpcs.get(request.recipient)
         if callback is None:
-            return encode_message(reply_not_here(request.id, request.recipient))
+            raise UnroutableError(f"nobody answers to {request.recipient!r} any more")
         try:
             result = callback(request.body)
             if inspect.isawaitable(result):
@@ -294,17 +307,17 @@ class Participant:
 
     # --- what subscribers need ---------------------------------------------------------------------------
 
-    def answer(self, address: str, data: bytes, *, answers: str) -> None:
+    def answer(self, origin: Origin, data: bytes, *, answers: str) -> None:
         """Send an encoded reply to what has the id ``answers``, if somebody is there."""
         try:
-            if address == self._link.address:
+            if origin.address == self._link.address:
                 self._receive_own(data)
             else:
-                self._link.send(address, data, answers=answers)
+                self._link.send(origin, data, answers=answers)
         except UnroutableError:
             pass  # nobody waits for it any more
         except OverloadedError:
-            _LOG.warning("a reply was dropped: its receiver takes nothing any more")
+            self._complaints.make("a reply was dropped: its receiver takes nothing any more")
 
     def announce(self, queue: str, delay: float = 0.0) -> None:
         """Tell everybody that there is a task in ``queue``, after ``delay`` seconds."""
@@ -315,7 +328,7 @@ class Participant:
             self._link.wake(queue)
 
     def _receive_own(self, data: bytes) -> None:
-        asyncio.get_running_loop().call_soon(self.received, self._link.address, decode_message(data))
+        asyncio.get_running_loop().call_soon(self.received, Origin(self._link.address), decode_message(data))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

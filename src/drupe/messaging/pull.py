@@ -19,7 +19,7 @@ async def pulling(queue: str, *, surroundings: Surroundings, holder: str) -> Asy
             task = HeldTask(taken[0], surroundings)
             known = any(task.id == other.id for other in held)  # it was rejected, and came back already
             held.append(task)
-            if not known:
+            if not known and await task.admitted():
                 yield task
 
     try:

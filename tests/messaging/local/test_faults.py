@@ -14,6 +14,7 @@ from drupe.errors import OverloadedError, PeerLostError, UnroutableError
 from drupe.messaging.local import mesh
 from drupe.messaging.local.communicator import LocalCommunicator
 from drupe.messaging.local.wire import Kind, frame
+from drupe.messaging.origin import Origin
 from drupe.storage.memory_queue import MemoryTaskQueue
 from drupe.testing.communicator_contract_case import Heard, soon
 
@@ -109,7 +110,7 @@ async def test_one_that_leaves_while_it_meets_somebody_is_met_by_nobody(meet):
     assert await meeting
     assert not here._link._meeting
     with pytest.raises(UnroutableError):
-        there._link.send(here._link.address, b"", answers="")
+        there._link.send(Origin(here._link.address), b"", answers="")
 
 
 async def test_a_connection_that_ends_while_it_is_made_is_none(meet, monkeypatch):
@@ -217,7 +218,7 @@ async def test_a_message_that_cannot_be_read_is_dropped_and_the_next_one_comes(m
     here, there = await meet(), await meet()
     await there.subscribe_rpc(lambda body: body, "echo")
 
-    here._link.send(there._link.address, b"\xc1 no MessagePack", answers="")
+    here._link.send(Origin(there._link.address), b"\xc1 no MessagePack", answers="")
 
     assert await here.rpc_send("echo", 1) == 1
     assert "dropped" in caplog.text

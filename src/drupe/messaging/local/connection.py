@@ -1,7 +1,6 @@
 """One direction between two participants: who connects sends, who accepts receives."""
 
 import asyncio
-import logging
 import os
 import socket
 import struct
@@ -10,10 +9,10 @@ from typing import Any, Final, Protocol
 from drupe.core.message import decode_message
 from drupe.errors import MessageError
 from drupe.messaging.backlog import Backlog
+from drupe.messaging.complaint import Complaints
 from drupe.messaging.link import Receiver
 from drupe.messaging.local.wire import FrameReader, Kind, frame, frame_number, read_number, read_text
-
-_LOG: Final = logging.getLogger("drupe.messaging")
+from drupe.messaging.origin import Origin
 
 BUFFER: Final = 8 * 1024 * 1024
 """Bytes of each kind that wait for a receiver that does not read."""
@@ -118,9 +117,10 @@ class Outgoing(asyncio.Protocol):
 class Incoming(asyncio.Protocol):
     """Receives frames of one participant, which says first who it is."""
 
-    def __init__(self, receiver: Receiver, ends: Ends) -> None:
+    def __init__(self, receiver: Receiver, ends: Ends, complaints: Complaints) -> None:
         self._receiver = receiver
         self._ends = ends
+        self._complaints = complaints
         self._reader = FrameReader()
         self._transport: asyncio.Transport | None = None
         self.address: str | None = None
@@ -135,7 +135,7 @@ class Incoming(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 (what a stream's protocol always gets)
         self._transport = transport
         if not is_own(transport.get_extra_info("socket")):
-            _LOG.warning("the connection of another user was refused")
+            self._complaints.make("the connection of another user was refused")
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -151,7 +151,7 @@ class Incoming(asyncio.Protocol):
             for kind, content in self._reader.feed(data):
                 self._take(kind, content)
         except MessageError as error:
-            _LOG.warning("a connection was cut that sent no frames of drupe: %s", error)
+            self._complaints.make("a connection was cut that sent no frames of drupe: %s", error)
             self.close()
 
     def _take(self, kind: Kind, content: bytes) -> None:
@@ -175,6 +175,6 @@ class Incoming(asyncio.Protocol):
         try:
             message = decode_message(content)
         except MessageError as error:  # its frame is whole: what comes after it can be read
-            _LOG.warning("a message was dropped that cannot be read: %s", error)
+            self._complaints.make("a message was dropped that cannot be read: %s", error)
         else:
-            self._receiver.received(address, message)
+            self._receiver.received(Origin(address), message)

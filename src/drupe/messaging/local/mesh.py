@@ -5,15 +5,19 @@ there on it hears everybody and is heard. When one dies, the kernel ends its con
 """
 
 import asyncio
+import logging
 import re
 from typing import Final
 
+from drupe.core.role import Role
 from drupe.errors import MessageError, UnroutableError
 from drupe.messaging.calls import Call
+from drupe.messaging.complaint import Complaints
 from drupe.messaging.link import Receiver
 from drupe.messaging.local.connection import Incoming, Outgoing, is_own
 from drupe.messaging.local.place import Place
 from drupe.messaging.local.wire import Kind, frame
+from drupe.messaging.origin import Origin
 
 _ADDRESS: Final = re.compile("[0-9a-f]{16}")
 _PATIENCE: Final = 5.0
@@ -38,6 +42,7 @@ class LocalLink:
         self._incoming: set[Incoming] = set()
         self._greeted: dict[str, asyncio.Event] = {}
         self._meeting: dict[str, asyncio.Task[bool]] = {}
+        self._complaints = Complaints(logging.getLogger("drupe.messaging"))
 
     @property
     def address(self) -> str:
@@ -96,14 +101,14 @@ class LocalLink:
 
     # --- sending -----------------------------------------------------------------------------------------
 
-    def send(self, address: str, data: bytes, *, answers: str) -> None:
+    def send(self, origin: Origin, data: bytes, *, answers: str) -> None:
         """Send a reply to one participant."""
-        peer = self._peers.get(address)
+        peer = self._peers.get(origin.address)
         if peer is None:
-            raise UnroutableError(f"nobody is at {address!r} any more")
+            raise UnroutableError(f"nobody is at {origin.address!r} any more")
         peer.send(data, firm=True)
 
-    def publish(self, data: bytes) -> None:
+    def publish(self, data: bytes, *, role: Role) -> None:
         """Send a broadcast to all others."""
         for peer in self._peers.values():
             peer.send(data, firm=False)
@@ -148,7 +153,7 @@ class LocalLink:
 
     def _accept(self) -> Incoming:
         assert self._receiver is not None  # noqa: S101 (it listens since it was opened)
-        incoming = Incoming(self._receiver, self)
+        incoming = Incoming(self._receiver, self, self._complaints)
         self._incoming.add(incoming)
         return incoming
 

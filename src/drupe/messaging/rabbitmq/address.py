@@ -36,6 +36,20 @@ def check(url: str) -> str:
     return url
 
 
+def refuse_unsealed(url: str) -> None:
+    """Pass if messages to this broker need no seal, because it is on this machine.
+
+    Raises:
+        SettingsError: it is on another one.
+    """
+    host = urlsplit(check(url)).hostname or ""
+    if not is_loopback(host):
+        raise SettingsError(
+            f"broker: {host} is another machine, so messages must be sealed, and there are no keys; "
+            "`drupe keys new` makes one, for all machines alike"
+        )
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether a host is this machine, without asking anybody for its address."""
     if host == "localhost":

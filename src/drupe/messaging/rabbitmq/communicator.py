@@ -1,14 +1,16 @@
 """The communicator over a RabbitMQ broker."""
 
+from drupe.core.key import KeyRing
 from drupe.errors import CommunicationError
 from drupe.interfaces.ambient import Clock, Ids
+from drupe.messaging.envelope import Envelope, PlainEnvelope
 from drupe.messaging.participant import Participant
 from drupe.messaging.rabbitmq import address
 from drupe.messaging.rabbitmq.connection import Connection
-from drupe.messaging.rabbitmq.envelope import Envelope, PlainEnvelope
 from drupe.messaging.rabbitmq.link import RabbitmqLink
 from drupe.messaging.rabbitmq.tasks import RabbitmqTasks
 from drupe.messaging.rabbitmq.topology import Topology
+from drupe.messaging.seal import Seal
 from drupe.runtime.ids import RandomIds
 
 
@@ -21,7 +23,8 @@ class RabbitmqCommunicator(Participant):
     Args:
         url: where the broker is: ``amqp://USER:PASSWORD@HOST/VHOST``; to another machine ``amqps://``.
         topology: names that all have in common.
-        envelope: goes around every message.
+        keys: seal every message. Without them only a broker on this machine is used.
+        envelope: goes around every message instead of a seal, to speak to others than drupe.
         authority: a file with the certificates that the broker is verified by; by default those of the system.
         heartbeat: seconds after which a silent connection is given up.
         clock: says when an RPC is too late to be begun.
@@ -33,13 +36,16 @@ class RabbitmqCommunicator(Participant):
         url: str,
         *,
         topology: Topology | None = None,
+        keys: KeyRing | None = None,
         envelope: Envelope | None = None,
         authority: str | None = None,
         heartbeat: float = 20.0,
         clock: Clock | None = None,
         ids: Ids | None = None,
     ) -> None:
-        ids, topology, envelope = ids or RandomIds(), topology or Topology(), envelope or PlainEnvelope()
+        ids, topology = ids or RandomIds(), topology or Topology()
+        if envelope is None:
+            envelope = _envelope(url, keys, topology, clock)
         self._connection = connection = Connection(
             address.check(url), tls=address.tls(url, authority=authority), heartbeat=heartbeat
         )
@@ -75,3 +81,10 @@ class RabbitmqCommunicator(Participant):
     def failed(self, error: CommunicationError) -> None:
         """There will be no other connection."""
         self.closed(error)
+
+
+def _envelope(url: str, keys: KeyRing | None, topology: Topology, clock: Clock | None) -> Envelope:
+    if keys is not None:
+        return Seal(keys, topology.prefix, clock=clock)
+    address.refuse_unsealed(url)
+    return PlainEnvelope()

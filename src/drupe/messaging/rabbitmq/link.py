@@ -7,26 +7,31 @@ back (see `topology`). However many names a participant answers to, they all lea
 import asyncio
 import itertools
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from pamqp.commands import Basic
 
-from drupe.core.message import Rpc, decode_message
+from drupe.core.message import Message, Rpc, decode_message
+from drupe.core.role import Role
 from drupe.errors import (
     BrokerUnavailableError,
     CommunicationError,
     DuplicateSubscriberError,
     MessageError,
+    MessageRefusedError,
     PeerLostError,
+    SealError,
     UnroutableError,
 )
 from drupe.messaging.backlog import Backlog
 from drupe.messaging.calls import Call
+from drupe.messaging.complaint import Complaints
+from drupe.messaging.envelope import Envelope, Lane, Place
 from drupe.messaging.link import Receiver
+from drupe.messaging.origin import Origin
 from drupe.messaging.rabbitmq.connection import Channel, Connection
-from drupe.messaging.rabbitmq.envelope import Envelope
 from drupe.messaging.rabbitmq.names import Names
 from drupe.messaging.rabbitmq.topology import Topology, key_of
 
@@ -36,6 +41,7 @@ PROBE: Final = "probe"
 """The type of a message that asks whether somebody answers to a name."""
 HERE: Final = "here"
 """The type of its answer."""
+_NEWS: Final = Place(Lane.NEWS)
 
 
 class RabbitmqLink:
@@ -65,6 +71,7 @@ class RabbitmqLink:
         self._news: Backlog[bytes] = Backlog()
         self._telling: asyncio.Task[None] | None = None
         self._working: set[asyncio.Task[None]] = set()
+        self._complaints = Complaints(_LOG)
 
     @property
     def address(self) -> str:
@@ -90,7 +97,7 @@ class RabbitmqLink:
                 for consumer in self._consumers:
                     await channel.basic_cancel(consumer)
                 for tag in self._unanswered.values():
-                    await channel.basic_nack(tag, requeue=False)
+                    await channel.basic_nack(tag, requeue=True)  # nobody reads there any more, so it expires
                 for form in (self._topology.call_queue(self._address), self._topology.reply_queue(self._address)):
                     await channel.queue_delete(form.name)
             except (CommunicationError, OSError, RuntimeError) as error:
@@ -167,8 +174,8 @@ class RabbitmqLink:
         key = key_of(identifier)
         # The second key leads nowhere on its way there, and to the caller on its way back.
         properties = Basic.Properties(message_id=call.id, reply_to=self._address, headers={"CC": [self._address]})
-        body = self._envelope.wrap(data, key)
         try:
+            body = self._envelope.wrap(data, Place(Lane.CALL, key), role=call.role)
             if not await self._connection.publish(
                 body, exchange=self._topology.calls, key=key, properties=properties, patience=None
             ):
@@ -176,26 +183,25 @@ class RabbitmqLink:
         except CommunicationError as error:
             call.end(error)
 
-    def send(self, address: str, data: bytes, *, answers: str) -> None:
+    def send(self, origin: Origin, data: bytes, *, answers: str) -> None:
         """Send a reply to one participant, and acknowledge what it answers."""
-        self._start(self._publish_reply(address, data, answers))
+        body = self._envelope.wrap(data, Place(Lane.REPLY, origin.address), role=origin.role, key=origin.key)
+        self._start(self._publish_reply(origin.address, body, answers))
 
-    async def _publish_reply(self, address: str, data: bytes, answers: str) -> None:
+    async def _publish_reply(self, address: str, body: bytes, answers: str) -> None:
         channel, tag = self._channel, self._unanswered.pop(answers, None)
         queue = self._topology.reply_queue(address).name
         properties = Basic.Properties(reply_to=self._address, delivery_mode=2)
         try:
-            await self._connection.publish(
-                self._envelope.wrap(data, queue), exchange="", key=queue, properties=properties
-            )
+            await self._connection.publish(body, exchange="", key=queue, properties=properties)
             if tag is not None and channel is self._channel:
                 await channel.basic_ack(tag, wait=False)
         except (BrokerUnavailableError, OSError, RuntimeError) as error:
             _LOG.warning("a reply was dropped: %s", error)
 
-    def publish(self, data: bytes) -> None:
+    def publish(self, data: bytes, *, role: Role) -> None:
         """Send a broadcast to all others."""
-        self._news.put_loose(data)
+        self._news.put_loose(self._envelope.wrap(data, _NEWS, role=role))
         if self._telling is None:
             self._telling = asyncio.get_running_loop().create_task(self._tell())
 
@@ -204,10 +210,9 @@ class RabbitmqLink:
         properties = Basic.Properties(reply_to=self._address)
         try:
             while self._news:
-                data, missed = self._news.take()
+                body, missed = self._news.take()
                 if missed:
                     _LOG.warning("%d broadcasts were dropped: the broker is too slow, or not there", missed)
-                body = self._envelope.wrap(data, topology.news)
                 try:
                     await self._unconfirmed.basic_publish(body, exchange=topology.news, properties=properties)
                 except (CommunicationError, OSError, RuntimeError) as error:
@@ -226,15 +231,26 @@ class RabbitmqLink:
             await self._answer_probe(properties)
             await self._channel.basic_ack(tag, wait=False)
             return
-        message = self._read(delivered.body, delivered.delivery.routing_key)
-        if not isinstance(message, Rpc) or not properties.reply_to:
+        try:
+            message, origin = self._read(delivered, Place(Lane.CALL, delivered.delivery.routing_key))
+        except MessageError as error:
+            await self._give_back(tag, error)
+            return
+        if not isinstance(message, Rpc) or not origin.address:
             await self._channel.basic_ack(tag, wait=False)
             return
         if message.id in self._unanswered:  # sent twice, because the confirmation of the first was lost
             await self._channel.basic_ack(tag, wait=False)
             return
         self._unanswered[message.id] = tag
-        self._receiver.received(properties.reply_to, message)
+        self._receiver.received(origin, message)
+
+    async def _give_back(self, tag: int, error: MessageError) -> None:
+        """Have the broker tell the caller, which has no proof of anything, that its call was not taken, and nothing more."""
+        if isinstance(error, SealError) and error.repeated:  # the first of the two is being answered
+            await self._channel.basic_ack(tag, wait=False)
+        else:
+            await self._channel.basic_nack(tag, requeue=False)
 
     async def _answer_probe(self, properties: Any) -> None:
         queue = self._topology.reply_queue(properties.reply_to).name
@@ -245,22 +261,26 @@ class RabbitmqLink:
         properties = delivered.header.properties
         deaths = (properties.headers or {}).get("x-death")
         if deaths:
-            await self._take_back(properties, str(deaths[0]["queue"]))
+            await self._take_back(properties, deaths[0])
         elif properties.message_type == HERE:
             self._end_probe(properties.correlation_id, taken=True)
         else:
-            message = self._read(delivered.body, self._topology.reply_queue(self._address).name)
-            if message is not None:
-                self._receiver.received(properties.reply_to or "", message)
+            self._take(delivered, Place(Lane.REPLY, self._address))
         # Acknowledged, because a broker does not see at once that a connection is dead, and goes on sending into it.
         await delivered.channel.basic_ack(delivered.delivery.delivery_tag, wait=False)
 
-    async def _take_back(self, properties: Any, queue: str) -> None:
-        """A call or probe of ours came back: whoever had it is dead, and its queue must lead nobody astray."""
+    async def _take_back(self, properties: Any, death: Mapping[str, Any]) -> None:
+        """A call or probe of ours came back. Unless it was refused, whoever had it is dead, and its queue must lead nobody astray."""
         call = self._calls.get(properties.message_id)
         if call is not None and call.future.done():
             return
-        await self._names.bury(queue)
+        if death["reason"] == "rejected":
+            if call is not None:
+                call.end(
+                    MessageRefusedError("whoever got the call did not take it: are the keys and the clocks right?")
+                )
+            return
+        await self._names.bury(str(death["queue"]))
         if call is not None:
             call.end(PeerLostError("whoever was to answer is gone; how far it came is not known"))
         self._end_probe(properties.message_id, taken=False)
@@ -271,19 +291,23 @@ class RabbitmqLink:
             probe.set_result(taken)
 
     async def _take_news(self, delivered: Any) -> None:
-        origin = delivered.header.properties.reply_to
-        if origin == self._address:
-            return
-        message = self._read(delivered.body, self._topology.news)
-        if message is not None:
-            self._receiver.received(origin or "", message)
+        if delivered.header.properties.reply_to != self._address:
+            self._take(delivered, _NEWS)
 
-    def _read(self, body: bytes, place: str) -> Any:
+    def _take(self, delivered: Any, place: Place) -> None:
         try:
-            return decode_message(self._envelope.unwrap(body, place))
+            message, origin = self._read(delivered, place)
+        except MessageError:
+            return
+        self._receiver.received(origin, message)
+
+    def _read(self, delivered: Any, place: Place) -> tuple[Message, Origin]:
+        try:
+            opened = self._envelope.unwrap(delivered.body, place)
+            return decode_message(opened.data), Origin(delivered.header.properties.reply_to or "", opened.key)
         except MessageError as error:
-            _LOG.warning("a message was dropped that cannot be read: %s", error)
-            return None
+            self._complaints.make("a message was not taken: %s", error)
+            raise
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -13,11 +13,13 @@ from typing import Any, Final
 from aiormq.exceptions import AMQPError
 from pamqp.commands import Basic
 
+from drupe.core import entitlement
 from drupe.core.message import Task, decode_message, encode_message
 from drupe.errors import BrokerUnavailableError, CommunicationError, MessageError
 from drupe.interfaces.task_queue import Taken
+from drupe.messaging.complaint import Complaints
+from drupe.messaging.envelope import Envelope, Lane, Place
 from drupe.messaging.rabbitmq.connection import Channel, Connection
-from drupe.messaging.rabbitmq.envelope import Envelope
 from drupe.messaging.rabbitmq.topology import Topology, key_of
 
 _LOG: Final = logging.getLogger("drupe.messaging")
@@ -60,6 +62,7 @@ class RabbitmqTasks:
         self._delays: set[int] = set()
         self._held: dict[tuple[str, int], _Held] = {}
         self._sources: list[Deliveries] = []
+        self._complaints = Complaints(_LOG)
 
     async def restore(self) -> None:
         """Subscribe on a new connection; what was held on the one before is with the broker again."""
@@ -77,7 +80,7 @@ class RabbitmqTasks:
     async def _put(self, task: Task, data: bytes) -> None:
         key = key_of(task.queue)
         properties = Basic.Properties(message_id=task.id, delivery_mode=2)
-        body = self._envelope.wrap(data, key)
+        body = self._envelope.wrap(data, Place(Lane.TASK, key), role=entitlement.needed(task))
         for _ in range(3):
             await self._declare(task.queue)
             if await self._connection.publish(body, exchange=self._topology.tasks, key=key, properties=properties):
@@ -151,16 +154,17 @@ class RabbitmqTasks:
         """Note a delivery, and get its task; one that cannot be read is given up, and does not come again."""
         held = _Held(delivered, channel)
         try:
-            task = decode_message(self._envelope.unwrap(held.body, held.key))
+            opened = self._envelope.unwrap(held.body, Place(Lane.TASK, held.key))
+            task = decode_message(opened.data)
             if not isinstance(task, Task):
                 raise MessageError("it is another message")  # noqa: TRY301 (handled like one that is none)
         except MessageError as error:
-            _LOG.error("a task of %s was given up: it cannot be read: %s", held.key, error)
+            self._complaints.make("a task of %s was given up: it cannot be taken: %s", held.key, error)
             await channel.basic_nack(held.tag, requeue=False)
             return None
         attempt = int(held.headers.get(ATTEMPT, 0)) + int(held.headers.get(_DELIVERIES, 0)) + 1
         self._held[task.id, attempt] = held
-        return Taken(task, attempt)
+        return Taken(task, attempt, opened.key)
 
     def drop(self, source: "Deliveries") -> None:
         """Forget a source that has ended."""
