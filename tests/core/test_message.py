@@ -14,6 +14,7 @@ from drupe.core.message import (
     Failure,
     KillRequest,
     LaunchRequest,
+    LookRequest,
     PauseRequest,
     PlayRequest,
     Reply,
@@ -173,7 +174,9 @@ REQUESTS = [
     PauseRequest(reason="lunch", cascade=True),
     PlayRequest(),
     KillRequest(force=True),
-    StatusRequest(),
+    StatusRequest(pid="p1"),
+    LookRequest(),
+    LookRequest(pid="p1"),
     SignalRequest(name="approved", payload={"by": ("me",)}),
 ]
 

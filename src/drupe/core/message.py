@@ -203,7 +203,16 @@ class KillRequest(_Request, frozen=True, kw_only=True, tag="kill"):
 
 
 class StatusRequest(_Request, frozen=True, kw_only=True, tag="status"):
-    """Say where you are."""
+    """Say how far a process is that you hold."""
+
+    pid: Pid
+
+
+class LookRequest(_Request, frozen=True, kw_only=True, tag="look"):
+    """There may be an order in the store for a process that you hold, or it may be yours no more: look."""
+
+    pid: Pid | None = None
+    """Which; None: any of them."""
 
 
 class SignalRequest(_Request, frozen=True, kw_only=True, tag="signal"):
@@ -221,6 +230,7 @@ Request: TypeAlias = (
     | PlayRequest
     | KillRequest
     | StatusRequest
+    | LookRequest
     | SignalRequest
 )
 

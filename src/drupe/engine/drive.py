@@ -159,6 +159,10 @@ async def _drive(  # noqa: C901, PLR0912, PLR0915 (flat on purpose: a call more 
             await asyncio.sleep(0)
 
 
+DRIVING: Final = _drive.__code__
+"""What is on the stack of a thread that is in a step, with the process in its variable of this name."""
+
+
 def _failed(life: Life, error: BaseException) -> tuple[Trigger, BaseException]:
     """A step failed: the children it asked for are not made."""
     life.unborn = ()

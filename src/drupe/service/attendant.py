@@ -11,6 +11,7 @@ twice or turned round:
 import asyncio
 import enum
 import logging
+from concurrent.futures import Future
 from typing import Any, Final
 
 from drupe.core.asking import Asked, request_of
@@ -62,6 +63,8 @@ class Attendant:
         self._interval = interval
         self._loop: asyncio.AbstractEventLoop | None = None
         self._polling: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._look_again = False
         self._rounds: dict[str, asyncio.Task[None]] = {}
         """The processes that are being attended to."""
         self._wanted: dict[str, Look] = {}
@@ -76,17 +79,35 @@ class Attendant:
     async def close(self) -> None:
         """Take up no more orders; what was not answered is for whoever holds the process next."""
         self._loop = None
-        tasks = [*self._rounds.values(), *filter(None, [self._polling])]
+        tasks = [*self._rounds.values(), *filter(None, [self._polling, self._looking])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     # --- who tells it that there is something ----------------------------------------------------------------
 
-    def attend(self, pid: str) -> None:
-        """Have it look for orders to a process, and whether it is still held here; from any thread."""
-        if self._loop is not None:
-            bridge.hop(self._loop, self._look, pid, ~Look(0))
+    def attend(self, pid: str | None) -> Future[None]:
+        """Have it look for orders to a process, and whether it is still held here; from any thread.
+
+        Args:
+            pid: which; None: any of those that are held.
+
+        Returns:
+            A future of its having looked: each order was answered, or kept until the running step ends.
+        """
+        looked: Future[None] = Future()
+        looked.set_running_or_notify_cancel()  # who waits for it may stop waiting
+
+        def look() -> None:
+            task = self._look(pid, ~Look(0)) if pid is not None else self._look_at_all()
+            if task is None:
+                looked.set_result(None)
+            else:
+                task.add_done_callback(lambda _: looked.set_result(None))
+
+        if self._loop is None or not bridge.hop(self._loop, look):
+            looked.set_result(None)
+        return looked
 
     def listen(self, process: Any) -> None:
         """The process begins to wait for a signal: one may be there already."""
@@ -101,14 +122,32 @@ class Attendant:
     async def _poll(self, interval: float) -> None:
         while True:
             await asyncio.sleep(interval)
-            try:
-                await self._look_around()
-            except StoreError as error:
-                _LOG.warning("the orders to the processes of %s could not be read: %s", self._host.owner, error)
-            except Exception:  # noqa: BLE001 (whatever it was: who looks no more would not hear a kill)
-                _LOG.exception("looking for orders to the processes of %s failed", self._host.owner)
+            await self._look_around()
+
+    def _look_at_all(self) -> "asyncio.Task[None] | None":
+        if self._loop is None:
+            return None
+        self._look_again = True
+        if self._looking is None or self._looking.done():
+            self._looking = self._loop.create_task(self._look_around_and_wait())
+        return self._looking
+
+    async def _look_around_and_wait(self) -> None:
+        while self._look_again:
+            self._look_again = False
+            await self._look_around()
+            if self._rounds:
+                await asyncio.wait([*self._rounds.values()])
 
     async def _look_around(self) -> None:
+        try:
+            await self._find()
+        except StoreError as error:
+            _LOG.warning("the orders to the processes of %s could not be read: %s", self._host.owner, error)
+        except Exception:  # noqa: BLE001 (whatever it was: who looks no more would not hear a kill)
+            _LOG.exception("looking for orders to the processes of %s failed", self._host.owner)
+
+    async def _find(self) -> None:
         epochs = {pid: process._life.tenure.epoch for pid, process in self._host.live.items()}
         if not epochs:
             return

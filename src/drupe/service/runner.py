@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from drupe.core.attributes import FrozenAttributes
 from drupe.core.control import Posture
 from drupe.core.lifecycle import TERMINAL
+from drupe.core.status import Progress
 from drupe.engine.child import Origin
 from drupe.engine.listener import ProcessListener
 from drupe.engine.process import Process
+from drupe.engine.progress import step_of
 from drupe.engine.registry import ClassRegistry
 from drupe.errors import ChildMismatchError, ClosedError, DrupeError, DuplicateProcessError, FencedError
 from drupe.interfaces.ambient import Clock, Ids, Probe
@@ -24,6 +27,8 @@ from drupe.service.attendant import POLL, Attendant
 from drupe.service.lease import Lease
 from drupe.service.presence import Presence
 from drupe.service.recovery import StoredRecovery
+from drupe.service.stall import AFTER as STALL
+from drupe.service.stall import Stall
 from drupe.service.stored import StoredHost
 
 P = TypeVar("P", bound=Process)
@@ -46,6 +51,7 @@ class Runner:
         presence: how owners of this machine show that they live; None leaves it to leases.
         lease: how long an owner that shows no life keeps its processes, in seconds.
         poll: seconds after which an order to a process is found that nobody told of; None leaves it to hints.
+        stall: seconds after which a step that blocks the loop is named in the log.
         clock: time.
         ids: names.
         probe: passed at each place where something is written.
@@ -59,6 +65,7 @@ class Runner:
         presence: Presence | None = None,
         lease: float = LEASE,
         poll: float | None = POLL,
+        stall: float = STALL,
         clock: Clock | None = None,
         ids: Ids | None = None,
         probe: Probe = quiet,
@@ -75,6 +82,7 @@ class Runner:
             presence.is_dead if presence is not None else lambda _: False,
         )
         self._attendant = Attendant(self._host, probe=probe, interval=poll)
+        self._stall = Stall(after=stall)
         self._lease = Lease(store, self.owner, lease, self._fenced)
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -94,6 +102,7 @@ class Runner:
         self._loop = asyncio.get_running_loop()
         self._lease.start()
         self._attendant.open()
+        self._stall.start()
         return self
 
     async def __aexit__(
@@ -101,6 +110,7 @@ class Runner:
     ) -> None:
         """Stop where every process stands, release what is owned, and close the store."""
         self._lease.stop()
+        self._stall.stop()
         await self._attendant.close()
         while tasks := self._tasks():
             await _cancelled(tasks)
@@ -179,12 +189,21 @@ class Runner:
         """Have ``listener`` called for every process that is run here from now on."""
         self._host.listeners.append(listener)
 
-    def attend(self, pid: str) -> None:
-        """Look now for orders to a process, and whether it is still ours; from any thread. It is done in the background.
+    def attend(self, pid: str | None = None) -> Future[None]:
+        """Look now for orders to a process, by default to any, and whether it is still ours; from any thread.
 
-        A hint, which may be lost: what nobody tells of is found by `poll`.
+        It is done in the background. A hint, which may be lost: what nobody tells of is found by `poll`.
+
+        Returns:
+            A future of its having been looked: each order was answered, or kept until the running step ends.
         """
-        self._attendant.attend(pid)
+        return self._attendant.attend(pid)
+
+    def progress(self, pid: str) -> Progress:
+        """Get what only we know of a process; from any thread, also while a step blocks the loop."""
+        process = self._host.at_hand(pid)
+        step = None if process is None else step_of(process)
+        return Progress(pid=pid, here=process is not None, step=step, blocked=self._stall.blocked)
 
     # --- stopping ------------------------------------------------------------------------------------------
 
