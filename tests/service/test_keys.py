@@ -8,7 +8,7 @@ import pytest
 
 from drupe.core.role import Role
 from drupe.errors import SettingsError
-from drupe.service import keys
+from drupe.service import keys, profile
 
 
 @pytest.fixture
@@ -67,6 +67,16 @@ def test_without_a_file_or_without_a_key_it_is_told_how_to_make_one(file):
     file.touch(mode=0o600)
     with pytest.raises(SettingsError, match=r"there is no key in .*`drupe keys new` makes one"):
         keys.read(file)
+
+
+def test_where_nothing_is_said_of_keys_there_need_be_none(tmp_path):
+    settings = profile.load(folder=tmp_path, environment={})
+    assert keys.of(settings) is None
+
+    keys.add(settings.keys, key := keys.new(Role.READ, since=0.0))
+    assert [found.id for found in keys.of(settings)] == [key.id]
+    with pytest.raises(SettingsError, match="there is no file"):
+        keys.of(profile.load(folder=tmp_path, environment={"DRUPE_KEYS": "elsewhere"}))
 
 
 @pytest.mark.parametrize(

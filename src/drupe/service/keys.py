@@ -17,6 +17,7 @@ from drupe.core.key import SECRET, Key, KeyRing
 from drupe.core.role import Role
 from drupe.errors import SettingsError
 from drupe.service import private
+from drupe.service.profile import DEFAULT, Settings
 
 _HEAD: Final = """\
 # Written by drupe: keys by which messages are sealed. Whoever has one can do what its role says, so nobody else may read
@@ -36,6 +37,17 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     key: list[_Entry] = []
+
+
+def of(settings: Settings) -> KeyRing | None:
+    """Get the keys that the settings name; None where nothing was said of any, and there are none.
+
+    Raises:
+        SettingsError: as for `read`.
+    """
+    if settings.origins["keys"] == DEFAULT and not settings.keys.exists():
+        return None
+    return read(settings.keys)
 
 
 def read(path: Path) -> KeyRing:
