@@ -29,7 +29,7 @@ def test_no_role_comes_before_one_that_it_includes() -> None:
 @pytest.mark.parametrize(
     ("message", "role"),
     [
-        (Rpc(id="1", recipient="p", body=request_body(StatusRequest())), READ),
+        (Rpc(id="1", recipient="p", body=request_body(StatusRequest(pid="p"))), READ),
         (Rpc(id="1", recipient="p", body={"verb": "kill"}), CONTROL),
         (Rpc(id="1", recipient="p", body={"verb": "signal"}), CONTROL),
         (Rpc(id="1", recipient="p", body={"verb": "launch"}), LAUNCH),
@@ -56,7 +56,7 @@ def test_what_is_sent_takes_a_role_and_no_lesser_one(message: Message, role: Rol
 
 
 @given(body=st.recursive(st.text() | st.integers() | st.none(), lambda inner: st.dictionaries(st.text(), inner)))
-def test_nothing_but_asking_for_a_status_is_open_to_who_may_only_read(body: object) -> None:
-    asks = isinstance(body, dict) and body.get("verb") == "status"
+def test_nothing_but_asking_and_hinting_is_open_to_who_may_only_read(body: object) -> None:
+    asks = isinstance(body, dict) and body.get("verb") in ("status", "look")
 
     assert (needed(Rpc(id="1", recipient="p", body=body)) is READ) == asks
