@@ -65,13 +65,20 @@ _spares: Final = _Spares()
 _inherited: Final[list[_Spare]] = []
 
 
+def _close_at_exit() -> None:
+    # By hand: an interrupt leaves a ring of references behind, in which the loop would be found when it is too late.
+    for spare in _spares.idle:
+        spare.loop.close()
+    _spares.idle.clear()
+
+
 def _let_go_after_fork() -> None:
     # A forked child shares the parent's selector: closing a loop there would take file descriptors out of it.
     _inherited.extend(_spares.idle)
     _spares.idle.clear()
 
 
-atexit.register(_spares.idle.clear)
+atexit.register(_close_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_let_go_after_fork)
 
