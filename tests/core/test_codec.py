@@ -1,6 +1,5 @@
 import dataclasses
 import enum
-import hashlib
 import importlib.resources
 import inspect
 import math
@@ -21,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drupe.core.attributes import Attributes
-from drupe.core.codec import CODEC, Codec, checksum, saveable
+from drupe.core.codec import CODEC, Codec, saveable
 from drupe.errors import CodecError, UnsavableError
 
 # --- what comes back ---------------------------------------------------------------------------------------
@@ -654,11 +653,6 @@ def test_ordinary_json_reads_as_ordinary_data():
 
 
 # --- the rest ----------------------------------------------------------------------------------------------
-
-
-def test_the_checksum_tells_changed_bytes():
-    assert checksum(b"abc") == hashlib.blake2b(b"abc", digest_size=16).digest()
-    assert checksum(b"abc") != checksum(b"abd")
 
 
 def test_a_typed_decoder_gives_values_of_the_codec():

@@ -7,7 +7,6 @@ a name in the data is looked up, never imported.
 """
 
 from collections.abc import Callable
-from hashlib import blake2b
 from importlib import import_module
 from typing import Any, Final, TypeVar
 
@@ -201,11 +200,6 @@ class _PackWalk(Walk):
     def container(self, value: Any, depth: int) -> Any:
         packed = pack_plain(value, MAX_DEPTH - depth)
         return super().container(value, depth) if packed is None else msgspec.Raw(packed)
-
-
-def checksum(data: bytes) -> bytes:
-    """Get the 16 bytes by which a checkpoint is known to be what was written."""
-    return blake2b(data, digest_size=16).digest()
 
 
 CODEC: Final = Codec()

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from drupe.core.codec_walk import Form
 
-_ELEMENT: Final = re.compile(r"[<>|](?:[biufcSUV]\d{1,9}|[mM]8(?:\[\d{0,9}[a-zA-Zμ]{1,2}\])?)")
+_ELEMENT: Final = r"[<>|](?:[biufcSUV]\d{1,9}|[mM]8(?:\[\d{0,9}[a-zA-Zμ]{1,2}\])?)"
 _WHOLE: Final = ("int8", "int16", "int32", "int64", "longlong", "uint8", "uint16", "uint32", "uint64", "ulonglong")
 
 
@@ -35,7 +35,7 @@ def numpy_forms(numpy: Any) -> Iterator[Form]:
 
 def _dump_array(array: Any) -> Any:
     element = array.dtype
-    if element.fields is not None or not _ELEMENT.fullmatch(element.str):
+    if element.fields is not None or not re.fullmatch(_ELEMENT, element.str):
         raise ValueError(
             f"its elements are of type {element}; use numbers, text or times, or save each field as an array"
         )
@@ -43,7 +43,7 @@ def _dump_array(array: Any) -> Any:
 
 
 def _load_array(numpy: Any, element: str, shape: list[int], data: bytes) -> Any:
-    if not _ELEMENT.fullmatch(element):
+    if not re.fullmatch(_ELEMENT, element):
         raise ValueError(f"no element type {element!r}")
     dtype = numpy.dtype(element)
     if prod(shape) * dtype.itemsize != len(data):

@@ -5,7 +5,6 @@ compiling: every instruction knows the one that follows it, so a step costs the 
 of nesting. A program never changes, and running it changes nothing but the cursor.
 """
 
-from hashlib import blake2b
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -91,8 +90,14 @@ def compile_outline(outline: Outline) -> Program:
         otherwise=otherwise,
         results=tuple(op.value if isinstance(op, Return) else None for _, op in kept),
         names=names,
-        digest=blake2b(msgspec.json.encode((kinds, names, onward, otherwise)), digest_size=8).hexdigest(),
+        digest=_digest((kinds, names, onward, otherwise)),
     )
+
+
+def _digest(shape: Any) -> str:
+    from hashlib import blake2b  # it loads OpenSSL, which takes a tenth of the time of `import drupe`
+
+    return blake2b(msgspec.json.encode(shape), digest_size=8).hexdigest()
 
 
 # --- compiling ---------------------------------------------------------------------------------------------
