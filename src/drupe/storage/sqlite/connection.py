@@ -12,7 +12,9 @@ Durability = Literal["full", "process"]
 
 _SYNCHRONOUS: Final = {"full": "FULL", "process": "NORMAL"}
 _STATEMENTS: Final = 512  # a list has one statement for each choice of states: all of them stay prepared
-_WAL_PAGES: Final = 1000  # a short log is soon written over, and what does not lengthen a file is synced a third faster
+# The log is emptied when it has so many pages. Where every commit is synced, a short one is soon written over, and what
+# does not lengthen a file is synced a third faster; where only the emptying syncs, it should not come too often.
+_WAL_PAGES: Final = {"full": 1000, "process": 4000}
 _WAL_BYTES: Final = 64 * 1024 * 1024
 _CACHE_KIB: Final = 16 * 1024
 
@@ -37,7 +39,7 @@ def writing(path: Path, *, durability: Durability, busy_timeout: float) -> sqlit
             schema.refuse_newer(db, path)
             _use_wal(db, busy_timeout)
             db.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
-            db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+            db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES[durability]}")
             db.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
             schema.migrate(db, path)
             db.execute("PRAGMA foreign_keys = ON")
