@@ -22,6 +22,6 @@ def executed(watch: Stopwatch, *, size: int, depth: int) -> int:
         for _ in range(times):
             process = Nested(inputs={"depth": depth})
             process.execute()
-            if not process.is_successful:
+            if not process.has_terminated():
                 raise AssertionError("the nested processes did not reach their end")
     return times * depth

@@ -99,6 +99,7 @@ class FrozenAttributes(AttributeMap):
 
 
 _OWN = frozenset(dir(dict))
+_NONE = FrozenAttributes()
 
 
 def thaw(values: Mapping[str, Any]) -> Attributes:
@@ -110,6 +111,8 @@ def thaw(values: Mapping[str, Any]) -> Attributes:
 
 def freeze(values: Mapping[str, Any]) -> FrozenAttributes:
     """The same items in a mapping that nobody changes, namespaces within included."""
+    if not values:
+        return _NONE
     return FrozenAttributes(
         (name, freeze(value) if type(value) is Attributes else value) for name, value in values.items()
     )

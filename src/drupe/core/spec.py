@@ -145,8 +145,8 @@ class ProcessSpec:
     @property
     def wants_outputs(self) -> bool:
         """Whether there is anything that emitting nothing could be wrong by."""
-        outputs = self._ports["outputs"]
-        return len(cast("PortNamespace", outputs)) > 0 or outputs.validator is not None
+        outputs = self.outputs
+        return len(outputs) > 0 or outputs.validator is not None
 
     def has_input(self, name: str) -> bool:
         """Whether an input or a namespace of this name is declared at the top."""

@@ -1,8 +1,7 @@
 """A child of a process: an awaitable that is saved by pid and finds its process again."""
 
 import asyncio
-import contextlib
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from drupe.engine.stack import current
@@ -52,7 +51,7 @@ class Child:
         return await self._outcome(parent, child._life.host)
 
     async def _outcome(self, parent: Any, host: Any) -> Any:
-        with suspended(parent):
+        with Suspended(parent):
             return await host.outcome(self.pid, self.process)
 
     def __repr__(self) -> str:
@@ -67,18 +66,21 @@ async def _brought_to_life(child: Any) -> None:
         child._life.birth = None
 
 
-@contextlib.contextmanager
-def suspended(parent: Any | None) -> Iterator[None]:
-    """Count the running step of ``parent``, if any, as one that waits for a child."""
-    if parent is None:
-        yield
-        return
-    life = parent._life
-    life.waiting_for_child += 1
-    try:
-        yield
-    finally:
-        life.waiting_for_child -= 1
+class Suspended:
+    """Counts the running step of ``parent``, if any, as one that waits for a child: in a ``with`` statement."""
+
+    __slots__ = ("_life",)
+
+    def __init__(self, parent: Any | None) -> None:
+        self._life = None if parent is None else parent._life
+
+    def __enter__(self) -> None:
+        if self._life is not None:
+            self._life.waiting_for_child += 1
+
+    def __exit__(self, *_: object) -> None:
+        if self._life is not None:
+            self._life.waiting_for_child -= 1
 
 
 def submit(parent: Any, process_class: type[Any], inputs: Mapping[str, Any] | None, key: str | None) -> Child:

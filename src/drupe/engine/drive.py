@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 from drupe.core.attributes import FrozenAttributes
-from drupe.core.command import Continue, Kill, Stop, Wait
+from drupe.core.command import Command, Continue, Kill, Stop, Wait
 from drupe.core.control import DEAD, Posture
 from drupe.core.lifecycle import NEXT, TERMINAL, Trigger
 from drupe.engine import stack, verbs
@@ -23,7 +23,9 @@ from drupe.errors import ClosedError, FencedError, StoreError, StoreUnavailableE
 from drupe.runtime import portal
 from drupe.runtime.bridge import current_loop
 
-_FREE, _BUSY, _START = Posture.FREE, Posture.BUSY, Trigger.START  # a member is looked up slowly, a global is not
+# A member is looked up slowly, a global is not.
+_FREE, _BUSY = Posture.FREE, Posture.BUSY
+_START, _FINISH = Trigger.START, Trigger.FINISH
 _COMMANDS: Final = {Wait: Trigger.WAIT, Stop: Trigger.FINISH, Kill: Trigger.KILL}
 
 
@@ -181,15 +183,13 @@ def _overtake(life: Life, trigger: Trigger, outcome: Any) -> tuple[Trigger, Any]
 
 
 def _verdict(stage: Behaviour, outcome: Any) -> tuple[Trigger, Any]:
-    trigger = _COMMANDS.get(type(outcome))
-    if trigger is not None:
-        return trigger, outcome
-    for kind, named in _COMMANDS.items():
-        if isinstance(outcome, kind):
-            return named, outcome
-    if isinstance(outcome, Continue):
-        return stage.continues, outcome
-    return Trigger.FINISH, Stop(outcome)
+    if isinstance(outcome, Command):
+        for kind, trigger in _COMMANDS.items():
+            if isinstance(outcome, kind):
+                return trigger, outcome
+        if isinstance(outcome, Continue):
+            return stage.continues, outcome
+    return _FINISH, Stop(outcome)
 
 
 def start(life: Life, process: Any) -> None:

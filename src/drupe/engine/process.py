@@ -142,12 +142,8 @@ class Process(View, Hooks):
         """
         life = self._life
         if life.state not in TERMINAL:
-            parent = stack.current()
-            if parent is None:
+            with child.Suspended(stack.current()):
                 bridge.run(drive.run(life, self), loop=life.loop)
-            else:
-                with child.suspended(parent):
-                    bridge.run(drive.run(life, self), loop=life.loop)
             if life.halted and life.state not in TERMINAL:
                 raise life.lost or Halted
         return life.outcome()

@@ -160,8 +160,9 @@ def run(coro: Coroutine[Any, Any, T], *, loop: Loop | None = None) -> T:
         if running is None:
             return _complete(coro, loop or current_loop())
         if loop is None or loop is running:
-            if portal.is_open():
-                return portal.wait(running.create_task(coro))
+            here = portal.current()
+            if here is not None:
+                return _wait_within(here, coro, running)
             if hasattr(running, "_nest_patched"):
                 return running.run_until_complete(coro)
             loop = None
@@ -169,6 +170,18 @@ def run(coro: Coroutine[Any, Any, T], *, loop: Loop | None = None) -> T:
             return _complete(coro, loop)
     finally:
         coro.close()  # only of effect when it never started, so that no warning covers the real error
+
+
+def _wait_within(here: portal.Portal, coro: Coroutine[Any, Any, T], loop: Loop) -> T:
+    """Run ``coro`` as a task of its own, which keeps the Python stack flat, while the calling code waits in its portal."""
+    count = loop.get_task_factory()
+    if not isinstance(count, _TaskCount):
+        return here.wait(loop.create_task(coro))
+    task = asyncio.Task(coro, loop=loop)  # counted only if it is left behind
+    try:
+        return here.wait(task)
+    finally:
+        count.made += not task.done()
 
 
 def _complete(coro: Coroutine[Any, Any, T], loop: Loop | None) -> T:

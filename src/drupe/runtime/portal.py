@@ -24,7 +24,7 @@ T = TypeVar("T")
 _KEPT_AT_MOST: Final = 64
 
 
-class _Portal(greenlet):
+class Portal(greenlet):
     """One greenlet that runs one coroutine after the other."""
 
     task: "asyncio.Task[Any] | None" = None
@@ -44,10 +44,14 @@ class _Portal(greenlet):
             del coro
             coro = cast("greenlet", self.parent).switch(None)
 
+    def wait(self, awaitable: Awaitable[T]) -> T:
+        """Wait, in plain code that runs in this portal, for an awaitable of the running loop."""
+        return _relay(self, awaitable.__await__())
+
 
 class _Idle(threading.local):
     def __init__(self) -> None:
-        self.portals: list[_Portal] = []
+        self.portals: list[Portal] = []
 
 
 _idle = _Idle()
@@ -81,10 +85,10 @@ def enter(coro: Coroutine[Any, Any, T], task: "asyncio.Task[Any] | None" = None)
     """
     task = task or asyncio.current_task()
     here = getcurrent()
-    if type(here) is _Portal and here.task is task:
+    if type(here) is Portal and here.task is task:
         return cast("T", (yield from coro))
     portals = _idle.portals
-    portal = portals.pop() if portals else _Portal()
+    portal = portals.pop() if portals else Portal()
     portal.task = task
     portal.parent = here
     portal.gr_context = here.gr_context
@@ -109,10 +113,16 @@ def enter(coro: Coroutine[Any, Any, T], task: "asyncio.Task[Any] | None" = None)
                 portals.append(portal)
 
 
+def current() -> Portal | None:
+    """Get the portal of the current task that the calling code runs in, if it does."""
+    here = getcurrent()
+    open_here = type(here) is Portal and here.task is not None and here.task is asyncio.current_task()
+    return cast("Portal", here) if open_here else None
+
+
 def is_open() -> bool:
     """Tell whether plain code here may `wait`: it runs inside a portal of the current task."""
-    here = getcurrent()
-    return type(here) is _Portal and here.task is not None and here.task is asyncio.current_task()
+    return current() is not None
 
 
 def wait(awaitable: Awaitable[T]) -> T:
@@ -121,6 +131,7 @@ def wait(awaitable: Awaitable[T]) -> T:
     Raises:
         LoopError: the code does not run inside a portal of the current task.
     """
-    if not is_open():
+    here = current()
+    if here is None:
         raise LoopError("plain code can wait only inside a portal of the task that runs it")
-    return _relay(getcurrent(), awaitable.__await__())
+    return here.wait(awaitable)
