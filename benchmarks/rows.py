@@ -117,23 +117,25 @@ def _checkpoints() -> Iterator[Row]:
 
 
 def _durable() -> Iterator[Row]:
-    for processes, size, rates in (
-        (100, 50, {"full": 0.45, "process": 0.45}),
-        (1, 1_000, {"full": 0.8, "process": 0.5}),
-    ):
-        for durability, rate in rates.items():
-            options = {"processes": processes, "size": size, "durability": durability}
-            works = {side: _work(f"{place}.durable:steps", **options) for side, place in PLACES.items()}
-            yield Row(
-                group="durable",
-                name=f"durable step, {processes} at once, {durability}",
-                works=works,
-                target=Target("at most of floor", 1 / rate),
-                clock="wall",
-            )
-
-
-PLACES: Final = {"floor": "bare", "drupe": "ours"}
+    for handover, label in (("condition", ""), ("queue", " (floor with a faster hand-over)")):
+        for processes, size, rates in (
+            (100, 50, {"full": 0.45, "process": 0.45}),
+            (1, 1_000, {"full": 0.8, "process": 0.5}),
+        ):
+            for durability, rate in rates.items():
+                options = {"processes": processes, "size": size, "durability": durability}
+                works = {
+                    "floor": _work("bare.durable:steps", handover=handover, **options),
+                    "drupe": _work("ours.durable:steps", **options),
+                }
+                yield Row(
+                    group="durable",
+                    name=f"durable step, {processes} at once, {durability}{label}",
+                    works=works,
+                    target=None if label else Target("at most of floor", 1 / rate),
+                    clock="wall",
+                    runs=11,
+                )
 
 
 def _lists() -> Iterator[Row]:
