@@ -7,6 +7,7 @@ from drupe.core.codec import CODEC
 from drupe.core.message import (
     MAX_DEPTH,
     MAX_FRAME,
+    MAX_NAME,
     VERSION,
     Broadcast,
     ContinueRequest,
@@ -24,8 +25,11 @@ from drupe.core.message import (
     Task,
     decode_message,
     encode_message,
+    open_message,
     read_request,
     request_body,
+    size_of,
+    unpack,
 )
 from drupe.errors import MessageError, UnsavableError
 
@@ -47,6 +51,75 @@ MESSAGES = st.one_of(
 @given(message=MESSAGES)
 def test_a_message_arrives_as_it_was_sent(message):
     assert decode_message(encode_message(message)) == message
+
+
+@given(message=MESSAGES)
+def test_a_message_that_is_opened_is_the_same_with_its_body_packed(message):
+    field = "result" if isinstance(message, Reply) else "body"
+    data = encode_message(message)
+
+    opened = open_message(data)
+    packed = getattr(opened, field)
+
+    assert isinstance(opened, type(message))
+    assert 0 < size_of(packed) < len(data)
+    assert msgspec.structs.asdict(msgspec.structs.replace(opened, **{field: unpack(packed)})) == msgspec.structs.asdict(
+        message
+    )
+
+
+@given(data=st.binary(max_size=100))
+def test_any_bytes_are_opened_and_unpacked_or_end_in_a_message_error(data):
+    for read in (lambda: unpack(msgspec.Raw(data)), lambda: open_message(data)):
+        try:
+            read()
+        except MessageError:
+            pass
+
+
+def test_what_is_not_packed_stays_as_it_is():
+    body = [1, 2]
+
+    assert unpack(body) is body
+    assert size_of(body) == 0
+    assert unpack(open_message(packed(body=None)).body) is None
+    assert unpack(open_message(packed()).body) is None
+
+
+def test_a_body_that_cannot_be_read_here_does_not_keep_its_message_from_being_read():
+    data = packed(subject="s", body=msgspec.msgpack.Ext(1, msgspec.msgpack.encode(["a:Type", 1])))
+
+    opened = open_message(data)
+
+    assert opened.subject == "s"
+    with pytest.raises(MessageError, match=r"cannot be read here: no type 'a:Type' is registered"):
+        unpack(opened.body)
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        (Task(id="1", queue="x"), "queue"),
+        (Task(id="1", queue="q", reply_to="x"), "reply_to"),
+        (Rpc(id="1", recipient="x"), "recipient"),
+        (Broadcast(sender="x"), "sender"),
+        (Broadcast(subject="x"), "subject"),
+        (Reply(id="x"), "id"),
+    ],
+)
+def test_a_name_that_is_too_long_or_no_text_is_neither_sent_nor_read(message, field):
+    long = msgspec.structs.replace(message, **{field: "x" * MAX_NAME})
+    assert decode_message(encode_message(long)) == long
+    too_long = msgspec.structs.replace(message, **{field: "x" * 10_240})
+    with pytest.raises(MessageError, match=f"its {field} has 10240 characters"):
+        encode_message(too_long)
+    for read in (decode_message, open_message):
+        with pytest.raises(MessageError, match="not a message of drupe"):
+            read(msgspec.msgpack.encode(too_long))
+    with pytest.raises(MessageError, match="no text"):
+        encode_message(msgspec.structs.replace(message, **{field: "\ud800"}))
+    odd = msgspec.structs.replace(message, **{field: "a\0/../\n"})
+    assert decode_message(encode_message(odd)) == odd
 
 
 def test_a_body_keeps_its_exact_types():

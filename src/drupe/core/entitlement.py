@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from drupe.core.message import Broadcast, Message, Rpc, Task
+from drupe.core.message import Broadcast, Message, Rpc
 from drupe.core.role import Role
 from drupe.errors import NotEntitledError
 
@@ -26,21 +26,23 @@ BY_VERB: Final[Mapping[str, Role]] = MappingProxyType(
     }
 )
 """What a request takes, by its verb (`core.message`)."""
-BY_FORM: Final[Mapping[type, Role]] = MappingProxyType({Rpc: Role.CONTROL, Broadcast: Role.CONTROL, Task: Role.LAUNCH})
-"""What everything else takes, and what a task takes whatever it says."""
+BY_FORM: Final[Mapping[str, Role]] = MappingProxyType(
+    {"reply": Role.READ, "rpc": Role.CONTROL, "broadcast": Role.CONTROL, "task": Role.LAUNCH}
+)
+"""What everything else takes, by the form of the message; a task takes it whatever it says."""
 NEWS: Final = "state_changed."
 """What the subjects of broadcasts begin with that say where a process is: hints, which the store confirms or not."""
 
 
 def needed(message: Message) -> Role:
-    """Get the role that it takes to send a message. An answer takes that of what it answers, which is not in it."""
+    """Get the role that it takes to send a message, its body unpacked. An answer takes that of what it answers, too."""
     match message:
         case Rpc(body={"verb": str(verb)}) if verb in BY_VERB:
             return BY_VERB[verb]
         case Broadcast(subject=str(subject)) if subject.startswith(NEWS):
             return Role.READ
         case _:
-            return BY_FORM.get(type(message), Role.READ)
+            return BY_FORM[str(message.__struct_config__.tag)]
 
 
 def check(message: Message, role: Role) -> None:

@@ -4,6 +4,7 @@ A message is data and nothing else: a class is named, never sent, and a receiver
 registry. Sizes and depths are bounded on both sides, so that what was sent can be received.
 """
 
+from collections.abc import Callable
 from itertools import chain
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -19,7 +20,11 @@ MAX_FRAME: Final = 1024 * 1024
 """Bytes of a whole message, at most, unless the caller says otherwise."""
 MAX_DEPTH: Final = 64
 """How deeply the containers of a message may be nested."""
+MAX_NAME: Final = 1024
+"""Characters in the name of a queue, a recipient, a sender, a subject, at most."""
 
+Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
+"""Any text that is not too long; what needs something plainer makes it so itself."""
 Pid: TypeAlias = Annotated[str, msgspec.Meta(pattern=rf"\A{PID_PATTERN}\Z")]
 """Safe as a file name, a key and a routing key."""
 Kind: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[\w.]{1,255}:[\w.<>]{1,255}\Z")]
@@ -33,10 +38,10 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="form"):
 class Task(_Message, frozen=True, kw_only=True, tag="task"):
     """Work that exactly one of those who listen to a queue takes."""
 
-    id: str
-    queue: str
+    id: Name
+    queue: Name
     body: Any = None
-    reply_to: str | None = None
+    reply_to: Name | None = None
     """Where the reply goes."""
     no_reply: bool = False
     """The sender does not wait for a reply."""
@@ -45,8 +50,8 @@ class Task(_Message, frozen=True, kw_only=True, tag="task"):
 class Rpc(_Message, frozen=True, kw_only=True, tag="rpc"):
     """A call that one address answers."""
 
-    id: str
-    recipient: str
+    id: Name
+    recipient: Name
     body: Any = None
     deadline: float | None = None
     """After this moment nobody waits for the answer any more: seconds since 1970 (UTC)."""
@@ -56,9 +61,9 @@ class Broadcast(_Message, frozen=True, kw_only=True, tag="broadcast"):
     """Something that everybody may hear who listens for its sender or its subject."""
 
     body: Any = None
-    sender: str | None = None
-    subject: str | None = None
-    correlation_id: str | None = None
+    sender: Name | None = None
+    subject: Name | None = None
+    correlation_id: Name | None = None
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -75,7 +80,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Reply(_Message, frozen=True, kw_only=True, tag="reply"):
     """The answer to a task or an RPC: a result, or a failure."""
 
-    id: str
+    id: Name
     """The id of what is answered."""
     result: Any = None
     failure: Failure | None = None
@@ -88,13 +93,17 @@ def encode_message(message: Message, *, limit: int = MAX_FRAME) -> bytes:
     """Get the bytes of a message; its body or result may be whatever the codec can save.
 
     Raises:
-        MessageError: it is larger than ``limit`` bytes, or nested too deeply to be received.
+        MessageError: it is larger than ``limit`` bytes, nested too deeply to be received, or a name in it is too long.
         UnsavableError: the receiver could not read the body; names the path.
     """
+    _check_names(message)
     name = "result" if isinstance(message, Reply) else "body"
     content = getattr(message, name)
     packed = msgspec.Raw(CODEC.encode(content, path=name))
-    data = _encode(msgspec.structs.replace(message, **{name: packed}))
+    try:
+        data = _encode(msgspec.structs.replace(message, **{name: packed}))
+    except UnicodeEncodeError as error:
+        raise MessageError(f"a name in the message is no text: {error}") from error
     _check_size(data, limit)
     _check_depth(content)
     return data
@@ -106,16 +115,57 @@ def decode_message(data: bytes, *, limit: int = MAX_FRAME) -> Message:
     Raises:
         MessageError: it is larger than ``limit`` bytes, nested too deeply, of a newer version, or no message.
     """
+    message = _read(data, _decode, limit)
+    _check_depth(message.result if isinstance(message, Reply) else message.body)
+    return message
+
+
+def open_message(data: bytes, *, limit: int = MAX_FRAME) -> Message:
+    """Get a message whose body is still packed: what nobody wants costs nothing, and what waits is as small as it came.
+
+    Raises:
+        MessageError: it is larger than ``limit`` bytes, of a newer version, or no message.
+    """
+    return _read(data, _open, limit)
+
+
+def unpack(content: Any) -> Any:
+    """Get the body or result of a message that was opened; one that is not packed is given back.
+
+    Raises:
+        MessageError: it cannot be read here, or is nested too deeply.
+    """
+    if type(content) is not msgspec.Raw:
+        return content
+    try:
+        found = _decode_content(content)
+    except Exception as error:
+        raise MessageError(f"the message cannot be read here: {error}") from error
+    _check_depth(found)
+    return found
+
+
+def size_of(content: Any) -> int:
+    """Get the bytes of a body or result that is packed; 0 for one that is not."""
+    return memoryview(content).nbytes if type(content) is msgspec.Raw else 0
+
+
+def _read(data: bytes, decode: Callable[[bytes], Message], limit: int) -> Message:
     _check_size(data, limit)
     try:
         _check_version(_decode_version(data).version)
-        message: Message = _decode(data)
+        return decode(data)
     except MessageError:
         raise
     except Exception as error:
         raise MessageError(f"not a message of drupe: {error}") from error
-    _check_depth(message.result if isinstance(message, Reply) else message.body)
-    return message
+
+
+def _check_names(message: Message) -> None:
+    for field in _NAMES[str(message.__struct_config__.tag)]:
+        name = getattr(message, field)
+        if name is not None and len(name) > MAX_NAME:
+            raise MessageError(f"its {field} has {len(name)} characters, and the limit is {MAX_NAME}")
 
 
 def _check_size(data: bytes, limit: int) -> None:
@@ -145,8 +195,35 @@ class _Version(msgspec.Struct):
     version: int
 
 
+_NOTHING: Final = msgspec.Raw(b"\xc0")  # as MessagePack writes None
+
+
+class _PackedTask(Task, frozen=True, kw_only=True, tag="task"):
+    body: msgspec.Raw = _NOTHING
+
+
+class _PackedRpc(Rpc, frozen=True, kw_only=True, tag="rpc"):
+    body: msgspec.Raw = _NOTHING
+
+
+class _PackedBroadcast(Broadcast, frozen=True, kw_only=True, tag="broadcast"):
+    body: msgspec.Raw = _NOTHING
+
+
+class _PackedReply(Reply, frozen=True, kw_only=True, tag="reply"):
+    result: msgspec.Raw = _NOTHING
+
+
+_NAMES: Final = {
+    "task": ("id", "queue", "reply_to"),
+    "rpc": ("id", "recipient"),
+    "broadcast": ("sender", "subject", "correlation_id"),
+    "reply": ("id",),
+}
 _encode = msgspec.msgpack.Encoder().encode
 _decode = CODEC.decoder(Message).decode
+_decode_content = CODEC.decoder(Any).decode
+_open = msgspec.msgpack.Decoder(_PackedTask | _PackedRpc | _PackedBroadcast | _PackedReply).decode
 _decode_version = msgspec.msgpack.Decoder(_Version).decode
 
 

@@ -5,20 +5,21 @@ from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from drupe.core import failure
-from drupe.core.message import Failure, Reply
+from drupe.core.message import Failure, Reply, unpack
 from drupe.core.role import Role
 from drupe.errors import (
     CommunicationError,
     DeadlineError,
     DrupeError,
     NotEntitledError,
+    OverloadedError,
     PeerLostError,
     RemoteError,
     UnroutableError,
 )
 from drupe.messaging.origin import Origin
 
-_REFUSALS: Final = {f"drupe:{kind.code}": kind for kind in (NotEntitledError, UnroutableError)}
+_REFUSALS: Final = {f"drupe:{kind.code}": kind for kind in (NotEntitledError, OverloadedError, UnroutableError)}
 """What stands in the place of a type's name, where no name of a type can be: nobody was asked, for this reason."""
 
 
@@ -29,7 +30,7 @@ def reply_of(id: str, error: BaseException) -> Reply:
     return Reply(id=id, failure=Failure(type=text.kind, message=text.message, traceback=text.traceback, code=code))
 
 
-def reply_refused(id: str, error: NotEntitledError | UnroutableError) -> Reply:
+def reply_refused(id: str, error: NotEntitledError | OverloadedError | UnroutableError) -> Reply:
     """Get the reply to something that nobody was asked to do; it is raised over there as what it is."""
     return Reply(id=id, failure=Failure(type=f"drupe:{error.code}", message=str(error), code=error.code))
 
@@ -40,9 +41,10 @@ def result_of(reply: Reply) -> Any:
     Raises:
         RemoteError: it is a failure.
         CommunicationError: nobody was asked.
+        MessageError: it cannot be read here.
     """
     if reply.failure is None:
-        return reply.result
+        return unpack(reply.result)
     if (refusal := _REFUSALS.get(reply.failure.type)) is not None:
         raise refusal(reply.failure.message)
     raise RemoteError(reply.failure.type, reply.failure.message, reply.failure.traceback)

@@ -5,11 +5,15 @@ import inspect
 import logging
 from typing import Final
 
-from drupe.core.message import Broadcast
+from drupe.core.message import Broadcast, size_of, unpack
+from drupe.errors import MessageError
 from drupe.interfaces.communicator import Admits, BroadcastCallback, IncomingBroadcast
 from drupe.messaging.backlog import LIMIT, Backlog
 
 _LOG: Final = logging.getLogger("drupe.messaging")
+
+_LIGHT: Final = 8192
+"""Bytes from which on a broadcast counts as more than one of those that may wait: with 1024 of them that makes 8 MiB."""
 
 
 class Hearing:
@@ -24,7 +28,7 @@ class Hearing:
     def __init__(self, callback: BroadcastCallback, admits: Admits | None, *, limit: int = LIMIT) -> None:
         self._callback = callback
         self._admits = admits
-        self._backlog: Backlog[Broadcast] = Backlog(limit)
+        self._backlog: Backlog[Broadcast] = Backlog(limit, weigh=_weigh)
         self._work: asyncio.Task[None] | None = None
         self._ended = False
 
@@ -62,8 +66,17 @@ class Hearing:
     async def _tell(self, broadcast: Broadcast, missed: int) -> None:
         b = broadcast
         try:
-            result = self._callback(IncomingBroadcast(b.body, b.sender, b.subject, b.correlation_id, missed))
+            body = unpack(b.body)  # for each subscriber anew: what one changes, no other sees
+        except MessageError as error:
+            _LOG.warning("a broadcast with subject %r was dropped: %s", b.subject, error)
+            return
+        try:
+            result = self._callback(IncomingBroadcast(body, b.sender, b.subject, b.correlation_id, missed))
             if inspect.isawaitable(result):
                 await result
         except Exception:  # noqa: BLE001 (logged; the next broadcast comes)
             _LOG.exception("a subscriber failed at a broadcast with subject %r", broadcast.subject)
+
+
+def _weigh(broadcast: Broadcast) -> int:
+    return 1 + size_of(broadcast.body) // _LIGHT

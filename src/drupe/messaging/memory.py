@@ -7,7 +7,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 
-from drupe.core.message import decode_message
+from drupe.core.message import open_message
 from drupe.core.role import Role
 from drupe.errors import DuplicateSubscriberError, UnroutableError
 from drupe.interfaces.ambient import Clock, Ids
@@ -47,7 +47,7 @@ class _Box:
         for (origin, data), missed in taken:
             if missed:
                 self.receiver.missed(missed)
-            self.receiver.received(Origin(origin), decode_message(data))
+            self.receiver.received(Origin(origin), open_message(data))
 
 
 class MemoryHub:

@@ -12,13 +12,16 @@ from contextlib import AbstractAsyncContextManager
 from itertools import chain
 from typing import Any, Final
 
+import msgspec
+
 from drupe.core import entitlement
-from drupe.core.message import Broadcast, Message, Reply, Rpc, Task, decode_message, encode_message
+from drupe.core.message import Broadcast, Message, Reply, Rpc, Task, encode_message, open_message, size_of, unpack
 from drupe.errors import (
     CommunicationError,
     CommunicatorClosedError,
     DeadlineError,
     DuplicateSubscriberError,
+    MessageError,
     NotEntitledError,
     OverloadedError,
     UnroutableError,
@@ -40,6 +43,7 @@ from drupe.messaging.consumer import Consumer
 from drupe.messaging.hearing import Hearing
 from drupe.messaging.held_task import HeldTask
 from drupe.messaging.link import Link
+from drupe.messaging.load import Load
 from drupe.messaging.origin import Origin
 from drupe.messaging.pull import pulling
 from drupe.messaging.source import QueueSource, Sources
@@ -78,6 +82,7 @@ class Participant:
         self._ids = ids or RandomIds()
         self._opened = self._closed = False
         self._calls = Calls()
+        self._load = Load()
         self._complaints = Complaints(_LOG, clock=clock)
         self._rpcs: dict[str, RpcCallback] = {}
         self._hearings: dict[str, Hearing] = {}
@@ -171,7 +176,7 @@ class Participant:
         data = encode_message(message)
         self._link.publish(data, role=entitlement.needed(message))
         if self._hearings:
-            self.received(Origin(self._link.address), decode_message(data))
+            self.received(Origin(self._link.address), open_message(data))
         await asyncio.sleep(0)  # whoever sends without end lets the subscribers on this loop keep up
 
     # --- subscribing -------------------------------------------------------------------------------------
@@ -246,7 +251,7 @@ class Participant:
                 self._calls.answer(origin, message)
             case Rpc():
                 if not self._closed:
-                    self._start(self._serve(origin, message))
+                    self._begin(origin, message)
             case _:  # a task; they come from the queue alone
                 self._complaints.make("a task that was sent as a message was dropped")
 
@@ -279,31 +284,48 @@ class Participant:
         except Exception:  # noqa: BLE001 (logged; the queue itself finds them later)
             _LOG.exception("the tasks of a participant that is gone could not be put back")
 
-    async def _serve(self, origin: Origin, request: Rpc) -> None:
-        try:
-            entitlement.check(request, origin.role)
-            answer = await self._answer_to(request)
-        except (NotEntitledError, UnroutableError) as error:
-            answer = encode_message(reply_refused(request.id, error))
-        self.answer(origin, answer, answers=request.id)
+    def _begin(self, origin: Origin, request: Rpc) -> None:
+        if self._load.begin(origin.address, size_of(request.body)):
+            self._start(self._serve(origin, request))
+        else:
+            error = OverloadedError("too many calls from here are being answered over there already; try again later")
+            self.answer(origin, encode_message(reply_refused(request.id, error)), answers=request.id)
 
-    async def _answer_to(self, request: Rpc) -> bytes:
-        if request.deadline is not None and self._clock.now() >= request.deadline:
-            return encode_message(reply_of(request.id, DeadlineError("it came after its deadline, and was not begun")))
-        callback = self._rpcs.get(request.recipient)
-        if callback is None:
-            raise UnroutableError(f"nobody answers to {request.recipient!r} any more")
+    async def _serve(self, origin: Origin, packed: Rpc) -> None:
         try:
-            result = callback(request.body)
+            answer = await self._answer_to(origin, packed)
+        finally:
+            self._load.end(origin.address, size_of(packed.body))
+        self.answer(origin, answer, answers=packed.id)
+
+    async def _answer_to(self, origin: Origin, packed: Rpc) -> bytes:
+        try:
+            callback, body = self._prepare(origin, packed)
+        except (NotEntitledError, UnroutableError) as error:
+            return encode_message(reply_refused(packed.id, error))
+        except (DeadlineError, MessageError) as error:
+            return encode_message(reply_of(packed.id, error))
+        try:
+            result = callback(body)
             if inspect.isawaitable(result):
                 result = await result
-            return encode_message(Reply(id=request.id, result=result))
+            return encode_message(Reply(id=packed.id, result=result))
         except asyncio.CancelledError as error:
             if self._closed:
                 raise
-            return encode_message(reply_of(request.id, error))  # the callback was cancelled, not this communicator
+            return encode_message(reply_of(packed.id, error))  # the callback was cancelled, not this communicator
         except Exception as error:  # noqa: BLE001 (the caller gets it)
-            return encode_message(reply_of(request.id, error))
+            return encode_message(reply_of(packed.id, error))
+
+    def _prepare(self, origin: Origin, packed: Rpc) -> tuple[RpcCallback, Any]:
+        if packed.deadline is not None and self._clock.now() >= packed.deadline:
+            raise DeadlineError("it came after its deadline, and was not begun")
+        callback = self._rpcs.get(packed.recipient)
+        if callback is None:
+            raise UnroutableError(f"nobody answers to {packed.recipient!r} any more")
+        body = unpack(packed.body)
+        entitlement.check(msgspec.structs.replace(packed, body=body), origin.role)
+        return callback, body
 
     # --- what subscribers need ---------------------------------------------------------------------------
 
@@ -328,7 +350,7 @@ class Participant:
             self._link.wake(queue)
 
     def _receive_own(self, data: bytes) -> None:
-        asyncio.get_running_loop().call_soon(self.received, Origin(self._link.address), decode_message(data))
+        asyncio.get_running_loop().call_soon(self.received, Origin(self._link.address), open_message(data))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

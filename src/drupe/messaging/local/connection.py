@@ -6,7 +6,7 @@ import socket
 import struct
 from typing import Any, Final, Protocol
 
-from drupe.core.message import decode_message
+from drupe.core.message import open_message
 from drupe.errors import MessageError
 from drupe.messaging.backlog import Backlog
 from drupe.messaging.complaint import Complaints
@@ -173,7 +173,7 @@ class Incoming(asyncio.Protocol):
 
     def _take_message(self, address: str, content: bytes) -> None:
         try:
-            message = decode_message(content)
+            message = open_message(content)
         except MessageError as error:  # its frame is whole: what comes after it can be read
             self._complaints.make("a message was dropped that cannot be read: %s", error)
         else:

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from pamqp.commands import Basic
 
-from drupe.core.message import Message, Rpc, decode_message
+from drupe.core.message import Message, Rpc, open_message
 from drupe.core.role import Role
 from drupe.errors import (
     BrokerUnavailableError,
@@ -304,7 +304,7 @@ class RabbitmqLink:
     def _read(self, delivered: Any, place: Place) -> tuple[Message, Origin]:
         try:
             opened = self._envelope.unwrap(delivered.body, place)
-            return decode_message(opened.data), Origin(delivered.header.properties.reply_to or "", opened.key)
+            return open_message(opened.data), Origin(delivered.header.properties.reply_to or "", opened.key)
         except MessageError as error:
             self._complaints.make("a message was not taken: %s", error)
             raise

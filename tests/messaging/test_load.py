@@ -1,0 +1,32 @@
+"""Nobody gets so much of us that nothing is left for others."""
+
+from drupe.messaging.load import Load
+
+
+def test_calls_are_taken_up_to_a_number_for_each_participant():
+    load = Load(calls=2)
+
+    assert [load.begin("a", 10), load.begin("a", 10), load.begin("a", 10)] == [True, True, False]
+    assert load.begin("b", 10)
+    load.end("a", 10)
+    assert load.begin("a", 10)
+    assert not load.begin("a", 10)
+
+
+def test_calls_are_taken_up_to_a_size_and_one_however_large():
+    load = Load(size=100)
+
+    assert load.begin("a", 1000)
+    assert not load.begin("a", 1)
+    load.end("a", 1000)
+    assert [load.begin("a", 60), load.begin("a", 40), load.begin("a", 1)] == [True, True, False]
+
+
+def test_what_is_ended_is_forgotten():
+    load = Load()
+    for address in ("a", "a", "b"):
+        load.begin(address, 5)
+    for address in ("a", "a", "b"):
+        load.end(address, 5)
+
+    assert not load._begun
