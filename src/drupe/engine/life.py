@@ -38,7 +38,9 @@ _USERS_FAULT: Final = (ChildMismatchError, TooLargeError)
 """What a store refuses because of what the process asked for: it ends the process, unlike a store that fails."""
 
 
-_FINISHED: Final = State.FINISHED
+# A member is looked up slowly, a global is not.
+_CREATED, _FINISHED, _KILLED = State.CREATED, State.FINISHED, State.KILLED
+_DEAD, _OVER = Posture.KILLED, Posture.OVER
 
 
 class Halted(BaseException):
@@ -151,7 +153,7 @@ class Life:
 
     def announce(self, process: Any) -> None:
         """Tell that the process was created, after the commit; once, and not of one that an earlier run has begun."""
-        if self.announced or self.state is not State.CREATED:
+        if self.announced or self.state is not _CREATED:
             return
         self.announced = True
         try:
@@ -275,16 +277,18 @@ class Life:
                 self._hook_failed(process, error)
 
     def _end(self, process: Any) -> None:
-        killed = self.state is State.KILLED
-        self.posture = Posture.KILLED if killed else Posture.OVER
+        killed = self.state is _KILLED
+        self.posture = _DEAD if killed else _OVER
         self.after_hook(process, process.on_terminated)
         self.close(process)
         if self.listeners:
             self._tell_the_end(process)
-        self.settle_action(happened=killed, why=None if killed else f"the process is {self.state}")
+        if self.action is not None:
+            self.settle_action(happened=killed, why=None if killed else f"the process is {self.state}")
         if self.future is not None:
             self._resolve(self.future)
-        self.nudge()
+        if self._nudged is not None:
+            self.nudge()
 
     def settle_action(self, *, happened: bool, why: str | None = None) -> None:
         """Say how the pause or kill that is asked for ended, if there is one."""

@@ -16,7 +16,7 @@ from drupe.core.lifecycle import TERMINAL, State
 from drupe.core.spec import ProcessSpec
 from drupe.engine import child, drive, saving, signal, stack, verbs
 from drupe.engine.action import ControlAction
-from drupe.engine.behaviour import BEHAVIOURS, Created, Waiting
+from drupe.engine.behaviour import BEHAVIOURS, Waiting
 from drupe.engine.child import Child, Origin
 from drupe.engine.ephemeral import EPHEMERAL
 from drupe.engine.future import ProcessFuture
@@ -78,8 +78,9 @@ class Process(View, Hooks):
         life.inputs = given
         life.created = host.now()
         self._set_up()
-        self.on_entering(State.CREATED)
-        Created(None).before(self)
+        stage = life.stage
+        self.on_entering(stage.state)
+        stage.before(self)
         if not host.durable:
             life.born = True
             life.announce(self)
