@@ -28,7 +28,7 @@ CONDITIONS = ("TYPE_CHECKING", "typing.TYPE_CHECKING", "__name__ == '__main__'",
 REGISTRATION = "CODEC.register("  # tells the codec of a type: a definition too
 
 ALLOWED = {  # (file, first line of the statement): why it may
-    ("runtime/bridge.py", "atexit.register(_spares.idle.clear)"): "loops kept for re-use are closed before Python ends",
+    ("runtime/bridge.py", "atexit.register(_close_at_exit)"): "loops kept for re-use are closed before Python ends",
     ("runtime/bridge.py", "if hasattr(os, 'register_at_fork'):"): "a forked child must not close its parent's loops",
 }
 
