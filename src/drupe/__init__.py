@@ -27,7 +27,9 @@ from drupe.engine.workchain import WorkChain as WorkChain
 from drupe.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from drupe.service.controller import Controller as Controller
     from drupe.service.runner import Runner as Runner
+    from drupe.service.wiring import open_controller as open_controller
     from drupe.service.wiring import open_runner as open_runner
 
 
@@ -37,8 +39,12 @@ def __getattr__(name: str) -> Any:
         from drupe.service.runner import Runner
 
         return Runner
-    if name == "open_runner":
-        from drupe.service.wiring import open_runner
+    if name == "Controller":
+        from drupe.service.controller import Controller
 
-        return open_runner
+        return Controller
+    if name in ("open_controller", "open_runner"):
+        from drupe.service import wiring
+
+        return getattr(wiring, name)
     raise AttributeError(f"module 'drupe' has no attribute {name!r}")

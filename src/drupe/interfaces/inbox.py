@@ -47,10 +47,11 @@ class Inbox(Protocol):
     async def answer(self, fence: Fence, answers: Sequence[Answer]) -> None:
         """Answer orders whose answer changes nothing of the process. One that was answered before is left as it is.
 
-        Answers that go with a change are in `Change.answers`.
+        Answers that go with a change are in `Change.answers`. Those to a process that nobody holds are given by whoever
+        looked at it last.
 
         Raises:
-            FencedError: the process is not the caller's any more; nothing was written.
+            FencedError: the process has another epoch by now; nothing was written.
         """
         ...
 

@@ -1,9 +1,13 @@
 """Putting the parts together: the only file that names concrete backends."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+from drupe.interfaces.communicator import Communicator
 from drupe.interfaces.registry import Registry
 from drupe.interfaces.store import Store
+from drupe.service.controller import Controller
 from drupe.service.presence import Presence
 from drupe.service.profile import Settings
 from drupe.service.runner import Runner
@@ -28,6 +32,24 @@ def open_runner(settings: Settings, *, registry: Registry | None = None) -> Runn
         presence=Presence(presence_folder(settings.store)),
         lease=settings.lease,
     )
+
+
+@asynccontextmanager
+async def open_controller(settings: Settings, communicator: Communicator | None = None) -> AsyncIterator[Controller]:
+    """Get a controller of the processes in the store that the settings name, for the time of a block.
+
+    Args:
+        settings: which store.
+        communicator: how owners are told, and how one hears of changes; open. None leaves it to asking the store.
+    """
+    store = open_store(settings)
+    await store.open()
+    try:
+        presence = Presence(presence_folder(settings.store))
+        async with Controller(store, communicator, presence=presence) as controller:
+            yield controller
+    finally:
+        await store.close()
 
 
 def presence_folder(store: Path) -> Path:

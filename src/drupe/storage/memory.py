@@ -249,7 +249,9 @@ class MemoryStore:
         await self._commit("store.overrule", self._overrule(change, frozenset(dead), force=force))
 
     def _answer(self, fence: Fence, answers: Sequence[Answer]) -> Write[None]:
-        self._check_held(fence)
+        row = self._row(fence.pid)
+        if row is None or row.epoch != fence.epoch:
+            raise rule.fenced(fence, row)
         yield
         memory_inbox.write_answers(self.state.letters, fence.pid, answers, self._clock.now())
 

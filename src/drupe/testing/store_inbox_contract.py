@@ -162,6 +162,14 @@ class StoreInboxContract(StoreCase):
             await store.answer(Fence("p1", row.epoch), [Answer(id="o1", outcome=APPLIED)])
         assert (await store.receipt("o1")).outcome is REQUESTED
 
+    async def test_of_what_nobody_holds_anybody_answers_who_has_seen_it_last(self, store: Store) -> None:
+        row = await born(store, owner=None)
+        await store.ask([order()])
+        with pytest.raises(FencedError):
+            await store.answer(Fence("p1", row.epoch + 1), [Answer(id="o1", outcome=APPLIED)])
+        await store.answer(Fence("p1", row.epoch), [Answer(id="o1", outcome=APPLIED)])
+        assert (await store.receipt("o1")).outcome is APPLIED
+
     async def test_the_first_answer_is_the_last_word(self, store: Store) -> None:
         row = await born(store)
         await store.ask([order()])

@@ -44,7 +44,7 @@ _OPEN_FOR_OWNER: Final = f"""
 _LEFT: Final = "SELECT id, verb FROM inbox INDEXED BY inbox_open WHERE pid = ? AND outcome = 'requested'"
 _ANSWER: Final = """
     UPDATE inbox SET outcome = ?, detail = ?, answered = ? WHERE id = ? AND pid = ? AND outcome = 'requested'"""
-_HOLDS: Final = "SELECT 1 FROM process WHERE pid = ? AND epoch = ? AND owner IS NOT NULL"
+_STANDS: Final = "SELECT 1 FROM process WHERE pid = ? AND epoch = ?"
 
 
 def ask(tx: Transaction, orders: Sequence[Order]) -> list[Receipt]:
@@ -69,7 +69,7 @@ def ask(tx: Transaction, orders: Sequence[Order]) -> list[Receipt]:
 def answer(tx: Transaction, asked: tuple[Fence, Sequence[Answer]]) -> None:
     """See `Inbox.answer`."""
     fence, answers = asked
-    if tx.execute(_HOLDS, (fence.pid, fence.epoch)).fetchone() is None:
+    if tx.execute(_STANDS, (fence.pid, fence.epoch)).fetchone() is None:
         raise rule.fenced(fence, row.find(tx.execute, fence.pid))
     write_answers(tx, fence.pid, answers, tx.clock.now())
 

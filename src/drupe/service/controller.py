@@ -1,0 +1,341 @@
+"""The caller's side of control: from any program that can open the store, of any process, whoever runs it.
+
+What is asked is written into the store first; that alone makes it happen. If nobody holds the process it is carried out
+here and now, else its owner is told to look. Whether it has happened is learnt from the owner's answer, from the
+broadcast of the change, or by asking the store again: each alone is enough.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+
+from drupe.core.asking import Asked, order_of
+from drupe.core.attributes import FrozenAttributes
+from drupe.core.lifecycle import TERMINAL
+from drupe.core.message import (
+    KillRequest,
+    PauseRequest,
+    PlayRequest,
+    SignalRequest,
+    StatusRequest,
+    request_body,
+)
+from drupe.core.order import KILL, Order, Receipt
+from drupe.core.record import Query, Record
+from drupe.core.status import Progress, Status
+from drupe.errors import CommunicationError, DeadlineError, MessageError
+from drupe.interfaces.ambient import Clock, Ids
+from drupe.interfaces.communicator import DEADLINE, Communicator
+from drupe.interfaces.store import Store
+from drupe.runtime.clock import SystemClock, tick
+from drupe.runtime.ids import RandomIds
+from drupe.service.deadline import within
+from drupe.service.descent import descendants, matching
+from drupe.service.hint import Hints
+from drupe.service.news import News
+from drupe.service.outcome import outcome_of
+from drupe.service.overruling import Overruling
+from drupe.service.presence import Presence
+from drupe.service.status import stored_status, with_progress
+
+_LOG: Final = logging.getLogger("drupe.service")
+
+POLL: Final = 1.0
+"""Seconds after which the store is asked again, at most."""
+_OWNER: Final = 2.0
+"""Seconds that an owner has to say how far a process is."""
+_DOUBTS: Final = 8
+"""Of so many looks one asks the store whether the lease of the owner has run out."""
+_PAGE: Final = 500
+"""So many processes are asked together."""
+
+
+class Handle:
+    """An order that was given.
+
+    Attributes:
+        receipt: what is known of it; it has been written when the handle is there.
+        below: the orders to its descendants, if they were asked for.
+    """
+
+    def __init__(self, controller: "Controller", receipt: Receipt) -> None:
+        self._controller = controller
+        self.receipt = receipt
+        self.below: tuple[Handle, ...] = ()
+
+    async def settled(self, *, deadline: float | None = DEADLINE) -> Receipt:
+        """Wait for the final answer, and get the receipt: applied, or refused with the reason.
+
+        Raises:
+            DeadlineError: there is none so far; the order stays, and waiting again is allowed.
+        """
+        self.receipt = await self._controller.settled(self.receipt, deadline=deadline)
+        return self.receipt
+
+
+class Controller:
+    """Pauses, plays, kills, signals and watches processes of a store; an async context manager, to be used on one loop.
+
+    Every call takes a deadline in seconds and ends by it. What is asked is in the store when a verb returns,
+    and a receipt says what became of it.
+
+    Args:
+        store: where the processes are; open.
+        communicator: how their owners are told, and how one hears of changes; open. None leaves it to asking the store.
+        presence: how owners of this machine show that they live; None leaves it to leases.
+        poll: seconds after which the store is asked again, at most; None leaves it to messages.
+        clock: time.
+        ids: names of orders.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        communicator: Communicator | None = None,
+        *,
+        presence: Presence | None = None,
+        poll: float | None = POLL,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+    ) -> None:
+        self._store = store
+        self._communicator = communicator
+        self._clock = clock or SystemClock()
+        self._ids = ids or RandomIds()
+        is_dead = presence.is_dead if presence is not None else lambda _: False
+        self._overruling = Overruling(store, is_dead=is_dead, clock=self._clock)
+        self._news = News(poll)
+        self._hints = Hints(communicator, self._news.stir)
+
+    async def __aenter__(self) -> Self:
+        if self._communicator is not None:
+            await self._news.open(self._communicator)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._hints.close()
+        await self._news.close()
+
+    # --- verbs -----------------------------------------------------------------------------------------------
+
+    async def pause(
+        self,
+        pid: str,
+        reason: str | None = None,
+        *,
+        cascade: bool = False,
+        deadline: float | None = DEADLINE,
+        id: str | None = None,
+    ) -> Handle:
+        """Have a process take no more steps until it is played.
+
+        Args:
+            pid: which.
+            reason: why, for people.
+            cascade: ask it of its descendants too.
+            deadline: seconds for the asking.
+            id: of the order: asking again with the same one is asking once. By default a new one.
+
+        Raises:
+            UnknownProcessError: there is no such process.
+            DeadlineError: it could not be written in time.
+        """
+        request = PauseRequest(reason=reason, cascade=cascade)
+        return await self._one(pid, request, cascade=cascade, deadline=deadline, id=id)
+
+    async def play(
+        self, pid: str, *, cascade: bool = False, deadline: float | None = DEADLINE, id: str | None = None
+    ) -> Handle:
+        """Have a process go on after a pause; what is taken and raised is as in `pause`."""
+        return await self._one(pid, PlayRequest(cascade=cascade), cascade=cascade, deadline=deadline, id=id)
+
+    async def kill(
+        self,
+        pid: str,
+        reason: str | None = None,
+        *,
+        force: bool = False,
+        cascade: bool = False,
+        deadline: float | None = DEADLINE,
+        id: str | None = None,
+    ) -> Handle:
+        """End a process as KILLED when its running step ends; what is taken and raised is as in `pause`.
+
+        Args:
+            pid: which.
+            reason: why, for people.
+            force: at once, whoever holds it. A step that awaits is cancelled, one that does not ends unobserved, and
+                none of the process's hooks is called.
+            cascade: ask it of its descendants too, after it.
+            deadline: seconds for the asking.
+            id: of the order.
+        """
+        request = KillRequest(reason=reason, force=force, cascade=cascade)
+        return await self._one(pid, request, cascade=cascade, deadline=deadline, id=id)
+
+    async def signal(
+        self, pid: str, name: str, payload: Any = None, *, deadline: float | None = DEADLINE, id: str | None = None
+    ) -> Handle:
+        """Send a signal; a `Wait` for this name takes it, now or later. What is taken and raised is as in `pause`.
+
+        Raises:
+            UnsavableError: the payload could not be read again; nothing was sent.
+            TooLargeError: it exceeds the limit for messages.
+        """
+        request = SignalRequest(name=name, payload=payload)
+        return await self._one(pid, request, cascade=False, deadline=deadline, id=id)
+
+    async def pause_all(
+        self, query: Query | None = None, reason: str | None = None, *, deadline: float | None = DEADLINE
+    ) -> list[Handle]:
+        """Pause every living process that a query lists, by default all; the limit of the query is that of a page."""
+        return await self._all(query, PauseRequest(reason=reason), deadline)
+
+    async def play_all(self, query: Query | None = None, *, deadline: float | None = DEADLINE) -> list[Handle]:
+        """Play every living process that a query lists, by default all."""
+        return await self._all(query, PlayRequest(), deadline)
+
+    async def kill_all(
+        self,
+        query: Query | None = None,
+        reason: str | None = None,
+        *,
+        force: bool = False,
+        deadline: float | None = DEADLINE,
+    ) -> list[Handle]:
+        """Kill every living process that a query lists, by default all."""
+        return await self._all(query, KillRequest(reason=reason, force=force), deadline)
+
+    # --- looking ---------------------------------------------------------------------------------------------
+
+    async def status(self, pid: str, *, deadline: float | None = DEADLINE) -> Status:
+        """Get where a process is: what the store says, and what its owner adds, if it answers soon.
+
+        Raises:
+            UnknownProcessError: there is no such process.
+            DeadlineError: the store did not answer in time.
+        """
+        began = tick()
+        async with within(deadline, f"the store has not said where process {pid} is"):
+            status = await stored_status(self._store, pid)
+        if status.owner is None or self._communicator is None:
+            return status
+        rest = _OWNER if deadline is None else max(0.0, min(_OWNER, deadline - (tick() - began)))
+        try:
+            body = await self._communicator.rpc_send(status.owner, request_body(StatusRequest(pid=pid)), deadline=rest)
+            return with_progress(status, Progress.of_body(body))
+        except (CommunicationError, MessageError) as error:
+            _LOG.debug("the owner of process %s did not say how far it is: %s", pid, error)
+            return status
+
+    async def wait(self, pid: str, *, deadline: float | None = None) -> FrozenAttributes:
+        """Wait for the outputs of a process, whoever runs it.
+
+        Args:
+            pid: which.
+            deadline: seconds; None: as long as it takes.
+
+        Raises:
+            KilledError: it was killed.
+            ExceptedError: it ended by an exception.
+            UnknownProcessError: there is no such process.
+            DeadlineError: it has not ended in time; it goes on.
+        """
+
+        async def ended() -> bool | None:
+            return (await self._store.record(pid)).state in TERMINAL or None
+
+        async with within(deadline, f"process {pid} has not ended"):
+            await self._news.until(pid, ended)
+            return await outcome_of(self._store, pid)
+
+    async def settled(self, receipt: Receipt, *, deadline: float | None = DEADLINE) -> Receipt:
+        """Wait for the final answer to an order; see `Handle.settled`."""
+        looks = 0
+
+        async def answered() -> Receipt | None:
+            nonlocal looks
+            looks += 1
+            found = await self._store.receipt(receipt.id)
+            if not found.settled:  # its owner may have died: what nobody holds is carried out here
+                await self._overruling.carry_out(receipt.pid, doubt=looks % _DOUBTS == 0)
+                found = await self._store.receipt(receipt.id)
+            return found if found.settled else None
+
+        if receipt.settled:
+            return receipt
+        async with within(deadline, f"the {receipt.verb} of process {receipt.pid} is not answered"):
+            return await self._news.until(receipt.pid, answered)
+
+    # --- asking ----------------------------------------------------------------------------------------------
+
+    async def _one(self, pid: str, request: Asked, *, cascade: bool, deadline: float | None, id: str | None) -> Handle:
+        began = tick()
+        async with within(deadline, f"nothing was asked of process {pid}"):
+            (handle,) = await self._ask([self._order(pid, request, id)], request)
+        if cascade:
+            handle.below = tuple(await self._cascade(handle, request, None if deadline is None else began + deadline))
+        return handle
+
+    async def _cascade(self, top: Handle, request: Asked, until: float | None) -> list[Handle]:
+        """Ask the descendants too, again until there are no more: a step that is still running may make some."""
+        asked: dict[str, Handle] = {}
+
+        async def ask_new() -> bool:
+            new = [row.pid for row in await descendants(self._store, top.receipt.pid) if row.pid not in asked]
+            for handle in await self._ask([self._order(pid, request, None) for pid in new], request):
+                asked[handle.receipt.pid] = handle
+            return bool(new)
+
+        async with within(_left(until), f"not all descendants of process {top.receipt.pid} were asked"):
+            while await ask_new():
+                pass
+        try:
+            await top.settled(deadline=_left(until))
+        except DeadlineError:
+            return list(asked.values())
+        async with within(_left(until), f"not all descendants of process {top.receipt.pid} were asked"):
+            while await ask_new():
+                pass
+        return list(asked.values())
+
+    async def _all(self, query: Query | None, request: Asked, deadline: float | None) -> list[Handle]:
+        handles: list[Handle] = []
+        async with within(deadline, "not all processes were asked"):
+            async for page in matching(self._store, query or Query(limit=_PAGE)):
+                handles += await self._ask([self._order(row.pid, request, None) for row in page], request)
+        return handles
+
+    def _order(self, pid: str, request: Asked, id: str | None) -> Order:
+        return order_of(request, id=id or self._ids.pid(), pid=pid, at=self._clock.now())
+
+    async def _ask(self, orders: Sequence[Order], request: Asked) -> list[Handle]:
+        """Write orders, carry out here what nobody holds, and tell the owners of the others."""
+        if not orders:
+            return []
+        receipts = await self._store.ask(orders)
+        rows = await asyncio.gather(*(self._begin(order, request) for order in orders))
+        self._hints.look(rows)
+        if isinstance(request, PlayRequest | SignalRequest):
+            self._hints.go_on(rows)
+        return [Handle(self, await self._seen(receipt, row)) for receipt, row in zip(receipts, rows, strict=True)]
+
+    async def _seen(self, receipt: Receipt, row: Record) -> Receipt:
+        """Get the receipt as it is after what was done here."""
+        if receipt.settled or (row.owner is not None and receipt.verb != KILL):
+            return receipt
+        return await self._store.receipt(receipt.id)
+
+    async def _begin(self, order: Order, request: Asked) -> Record:
+        """Carry an order out if that is for us to do, and get the row of its process as it was before."""
+        if isinstance(request, KillRequest) and request.force:
+            return await self._overruling.kill(order)
+        return await self._overruling.carry_out(order.pid)
+
+
+def _left(until: float | None) -> float | None:
+    return None if until is None else max(0.0, until - tick())

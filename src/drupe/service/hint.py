@@ -1,0 +1,76 @@
+"""Telling owners and workers that there is something to do. Nothing depends on it: what gets lost is found by looking."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
+
+from drupe.core.lifecycle import TERMINAL
+from drupe.core.message import ContinueRequest, LookRequest, request_body
+from drupe.core.record import Record
+from drupe.errors import CommunicationError
+from drupe.interfaces.communicator import Communicator
+
+_LOG: Final = logging.getLogger("drupe.service")
+
+_FAREWELL: Final = 1.0
+"""Seconds that hints which are on their way have in the end."""
+
+
+class Hints:
+    """Sends hints in the background of one loop.
+
+    Args:
+        communicator: how; open. None sends none.
+        told: called with the pid of a process when its owner has looked, or cannot be told.
+    """
+
+    def __init__(self, communicator: Communicator | None, told: Callable[[str], None]) -> None:
+        self._communicator = communicator
+        self._told = told
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Let what is on its way arrive, if it does so soon."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_FAREWELL)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def look(self, rows: Sequence[Record]) -> None:
+        """Tell the owners of processes to look: for one of them, or for all that they hold."""
+        by_owner: dict[str, list[str]] = {}
+        for row in rows:
+            if row.owner is not None:
+                by_owner.setdefault(row.owner, []).append(row.pid)
+        if self._communicator is not None:
+            for owner, pids in by_owner.items():
+                self._send(self._look(self._communicator, owner, pids))
+
+    def go_on(self, rows: Sequence[Record]) -> None:
+        """Tell a worker to go on with what nobody holds."""
+        for row in rows:
+            if self._communicator is not None and row.owner is None and row.state not in TERMINAL:
+                self._send(self._go_on(self._communicator, row.pid))
+
+    def _send(self, hint: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(hint)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _look(self, communicator: Communicator, owner: str, pids: list[str]) -> None:
+        request = LookRequest(pid=pids[0] if len(pids) == 1 else None)
+        try:
+            await communicator.rpc_send(owner, request_body(request))
+        except CommunicationError as error:
+            _LOG.debug("%s was not told to look: %s", owner, error)
+        finally:
+            for pid in pids:
+                self._told(pid)
+
+    async def _go_on(self, communicator: Communicator, pid: str) -> None:
+        try:
+            await communicator.task_send(request_body(ContinueRequest(pid=pid)), no_reply=True)
+        except CommunicationError as error:
+            _LOG.debug("no worker was told to go on with process %s: %s", pid, error)

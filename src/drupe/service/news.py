@@ -1,0 +1,71 @@
+"""Waiting for something to become so in the store: by news of a process, and by looking again and again.
+
+Either is enough. News come from a broadcast of the change, or from whoever else has heard something.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from drupe.interfaces.communicator import Communicator, IncomingBroadcast, Subscription
+
+T = TypeVar("T")
+
+_FIRST: Final = 0.02
+"""Seconds after which is looked again for the first time."""
+
+
+class News:
+    """Who waits for news of which process, on one loop.
+
+    Args:
+        poll: seconds after which is looked again, at most; None leaves it to news.
+    """
+
+    def __init__(self, poll: float | None) -> None:
+        self._poll = poll
+        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._subscription: Subscription | None = None
+
+    async def open(self, communicator: Communicator) -> None:
+        """Hear the broadcasts about processes that somebody waits for."""
+        self._subscription = await communicator.subscribe_broadcast(
+            self._heard, lambda sender, _: sender in self._waiting
+        )
+
+    async def close(self) -> None:
+        """Hear no more."""
+        if self._subscription is not None:
+            await self._subscription.unsubscribe()
+
+    async def until(self, pid: str, look: Callable[[], Awaitable[T | None]]) -> T:
+        """Look until there is something, and get it."""
+        pause = _FIRST
+        while True:
+            news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.setdefault(pid, []).append(news)  # before looking: what comes meanwhile is not missed
+            try:
+                found = await look()
+                if found is not None:
+                    return found
+                await asyncio.wait([news], timeout=None if self._poll is None else pause)
+            finally:
+                self._forget(pid, news)
+            pause = min(2 * pause, self._poll or pause)
+
+    def stir(self, pid: str) -> None:
+        """Have everybody look who waits for news of a process."""
+        for news in self._waiting.get(pid, ()):
+            if not news.done():
+                news.set_result(None)
+
+    def _heard(self, broadcast: IncomingBroadcast) -> None:
+        if broadcast.sender is not None:
+            self.stir(broadcast.sender)
+
+    def _forget(self, pid: str, news: "asyncio.Future[None]") -> None:
+        rest = [other for other in self._waiting[pid] if other is not news]
+        if rest:
+            self._waiting[pid] = rest
+        else:
+            del self._waiting[pid]
