@@ -27,6 +27,7 @@ from drupe.engine.workchain import WorkChain as WorkChain
 from drupe.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from drupe.service.blocking import BlockingController as BlockingController
     from drupe.service.controller import Controller as Controller
     from drupe.service.runner import Runner as Runner
     from drupe.service.wiring import open_controller as open_controller
@@ -39,6 +40,10 @@ def __getattr__(name: str) -> Any:
         from drupe.service.runner import Runner
 
         return Runner
+    if name == "BlockingController":
+        from drupe.service.blocking import BlockingController
+
+        return BlockingController
     if name == "Controller":
         from drupe.service.controller import Controller
 

@@ -24,11 +24,11 @@ from drupe.interfaces.communicator import (
     TaskCallback,
     TaskReceipt,
 )
-from drupe.messaging.errand import Errands
 from drupe.messaging.far import FarReceipt, FarTask
 from drupe.messaging.subscription import Handle
 from drupe.messaging.thread import ThreadCommunicator
 from drupe.runtime import bridge
+from drupe.runtime.errand import Errands
 
 T = TypeVar("T")
 

@@ -24,8 +24,8 @@ from drupe.interfaces.communicator import (
     TaskCallback,
 )
 from drupe.messaging.blocking import BlockingSubscription, BlockingTask
-from drupe.messaging.errand import Errands
 from drupe.runtime import bridge
+from drupe.runtime.errand import Errands
 
 T = TypeVar("T")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from drupe.interfaces.communicator import Communicator
 from drupe.interfaces.registry import Registry
 from drupe.interfaces.store import Store
+from drupe.service.attendant import POLL
 from drupe.service.controller import Controller
 from drupe.service.presence import Presence
 from drupe.service.profile import Settings
@@ -24,13 +25,14 @@ def open_store(settings: Settings) -> Store:
     )
 
 
-def open_runner(settings: Settings, *, registry: Registry | None = None) -> Runner:
-    """Get a runner on the store that the settings name: an async context manager."""
+def open_runner(settings: Settings, *, registry: Registry | None = None, poll: float | None = POLL) -> Runner:
+    """Get a runner on the store that the settings name: an async context manager; ``registry`` and ``poll`` as in `Runner`."""
     return Runner(
         open_store(settings),
         registry=registry,
         presence=Presence(presence_folder(settings.store)),
         lease=settings.lease,
+        poll=poll,
     )
 
 

@@ -5,7 +5,7 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from drupe.messaging.errand import Errands
+from drupe.runtime.errand import Errands
 
 
 def errands(loop):
