@@ -42,6 +42,12 @@ bench: $(VENV)/.demo $(VENV)/.dev $(BENCH)/.plumpy ## Measure drupe beside plump
 	@tools/rabbitmq
 	@$(BIN)/python benchmarks/run.py
 
+SECONDS ?= 60
+
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## Feed all decoders with what nobody should send (SECONDS=60, SEED=… repeats a run)
+	@$(BIN)/python -m fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
 .PHONY: docs
 docs: $(VENV)/.docs ## Build the documentation (build/docs/index.html)
 	$(BIN)/sphinx-build -W --keep-going --quiet -b html -d build/doctrees docs build/docs

@@ -5,10 +5,19 @@ or a store; the few places that make them are listed here, each with its reason.
 """
 
 import ast
+import sys
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
+from drupe import Process
+from drupe.core.codec import CODEC
+from drupe.core.lifecycle import State
+from drupe.core.snapshot import Snapshot
+from drupe.engine import loading
+from drupe.engine.registry import ClassRegistry
+from drupe.errors import UnknownClassError
 from tests.architecture.source import Module, modules
 
 FORBIDDEN_MODULES = frozenset(
@@ -86,3 +95,30 @@ def test_what_could_load_code_is_found(line: str) -> None:
 @pytest.mark.parametrize("line", ["import importlib.metadata", "import re; re.compile('x')", "self.exec()", "'eval'"])
 def test_what_only_looks_like_it_is_left_alone(line: str) -> None:
     assert not list(uses(Module("core/codec.py", line)))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "os:system",
+        "subprocess:run",
+        "xml.dom.minidom:parse",  # a module that nothing has imported
+        "builtins:eval",
+        "tests.nowhere:Class",
+        "a" * 255 + ":B",
+        "os.system",
+        ":",
+        "../x:Y",
+        "a\0b:C",
+        "",
+    ],
+)
+def test_a_class_that_data_names_is_looked_up_and_nothing_is_imported_for_it(kind: str) -> None:
+    before = set(sys.modules)
+    body = Snapshot(pid="p", kind=kind, state=State.CREATED, created=0.0, data=msgspec.Raw(CODEC.encode({}))).encode()
+
+    for use in (lambda: ClassRegistry(Process).find(kind), lambda: loading.load(body)):
+        with pytest.raises(UnknownClassError):
+            use()
+
+    assert set(sys.modules) == before

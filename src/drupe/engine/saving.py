@@ -21,7 +21,7 @@ from drupe.engine.child import Child, Origin
 from drupe.engine.ephemeral import EPHEMERAL
 from drupe.engine.field import fields_of
 from drupe.engine.life import Life
-from drupe.errors import SnapshotError, UnsavableError
+from drupe.errors import DrupeError, SnapshotError, UnsavableError
 from drupe.interfaces.host import Signal, Standing
 from drupe.interfaces.registry import Registry
 
@@ -108,6 +108,17 @@ def restore(process: Any, life: Life, snapshot: Snapshot) -> None:
         SnapshotError: the snapshot does not fit the class.
         UpcastError: it is of an older version and could not be brought up.
     """
+    try:
+        _restore(process, life, snapshot)
+    except DrupeError:
+        raise
+    except Exception as error:
+        raise SnapshotError(
+            f"the checkpoint of {snapshot.pid} does not fit {process.kind}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _restore(process: Any, life: Life, snapshot: Snapshot) -> None:
     process_class = type(process)
     data = snapshot.contents()
     inputs = snapshot.given()
