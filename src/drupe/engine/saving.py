@@ -75,6 +75,8 @@ def snapshot_of(
 def _signals(life: Life, stage: Any) -> list[list[Any]]:
     """Get what was sent and not taken; the one that ended the wait is taken with the stage that follows."""
     taken = getattr(stage, "taken", None)
+    if taken is None and not life.signals:
+        return []
     kept = life.signals if taken is None or taken.id is not None else [taken, *life.signals]
     return [[signal.name, signal.payload] for signal in kept]
 

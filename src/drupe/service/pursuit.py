@@ -50,9 +50,11 @@ def answers(pursuits: Mapping[str, Pursuit], stage: Any, event: str) -> tuple[An
         stage: what the process does until then.
         event: what happens.
     """
+    signal = getattr(stage, "taken", None)
+    if not pursuits and signal is None:  # what every step pays
+        return ()
     verb = _BROUGHT_ABOUT_BY.get(event)
     ids = [id for id, found in pursuits.items() if found.verb is verb and not found.action.done()]
-    signal = getattr(stage, "taken", None)
     if signal is not None and signal.id is not None and event not in _TAKE_NOTHING:
         ids.append(signal.id)
     return tuple(Answer(id=id, outcome=Outcome.APPLIED) for id in ids)

@@ -7,7 +7,7 @@ with the error.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from hashlib import blake2b
 from typing import Any, Final, Protocol
 
@@ -27,6 +27,7 @@ from drupe.interfaces.host import Standing
 from drupe.interfaces.store import Store
 from drupe.service.pursuit import Pursuit, answers
 
+_RUNNING, _FINISHED = State.RUNNING, State.FINISHED  # a member is looked up slowly, a global is not
 _STANDING: Final = ("paused", "played")
 """Events that leave the process in its stage."""
 
@@ -148,13 +149,13 @@ class StoredHost:
         tenure: Tenure = life.tenure
         seq = tenure.seq + 1
         snapshot = self._snapshot(process, stage, standing, event, tenure)
-        births = [(child, *self._birth(child)) for child in life.unborn]
+        born = [(child, *self._birth(child)) for child in life.unborn] if life.unborn else ()
         due = answers(tenure.orders, life.stage, event)
-        if event == State.RUNNING and life.state is State.RUNNING:
+        if event == _RUNNING and life.state is _RUNNING:
             event, detail = "step", life.stage.label()
         else:
             detail = standing.status if event == "paused" else stage.label()
-            if detail is None and event == State.FINISHED:
+            if detail is None and event == _FINISHED:
                 detail = life.stage.label()
         change = Change(
             pid=life.pid,
@@ -168,14 +169,19 @@ class StoredHost:
             detail=detail,
             paused=snapshot.paused,
             status=standing.status,
-            births=tuple(birth for _, birth, _ in births),
+            births=tuple(birth for _, birth, _ in born) if born else (),
             answers=due,
         )
         self._probe("host.commit")
-        return self._written(process, tenure, change, snapshot, [(child, first) for child, _, first in births])
+        return self._written(process, tenure, change, snapshot, born)
 
     async def _written(
-        self, process: Any, tenure: Tenure, change: Change, snapshot: Snapshot, born: list[tuple[Any, Snapshot]]
+        self,
+        process: Any,
+        tenure: Tenure,
+        change: Change,
+        snapshot: Snapshot,
+        born: Sequence[tuple[Any, Birth, Snapshot]],
     ) -> None:
         cancelled: asyncio.CancelledError | None = None
         try:
@@ -192,7 +198,7 @@ class StoredHost:
                 pursuit.answered = True
         tenure.seq, tenure.last, tenure.origin = change.seq, snapshot, snapshot.origin
         resumed, tenure.resumed = tenure.resumed, tenure.resumed and change.event in _STANDING
-        for child, first in born:
+        for child, _, first in born:
             await self._take_born(child, Tenure(1, 1, first), sure=not resumed)
         if cancelled is not None:
             raise cancelled
