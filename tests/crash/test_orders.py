@@ -114,6 +114,8 @@ async def at_once(runner):
     process = await begin(runner, Mailbox, pid="root")
     await ask(runner, PauseRequest(), PlayRequest(), PauseRequest(), PlayRequest(), PauseRequest())
     await answered(runner, 4)
+    while not process.paused:  # noqa: ASYNC110 (the store's reader may tell of the commit before its writer does)
+        await asyncio.sleep(0)
     for _ in range(20):
         await asyncio.sleep(0)
     assert process.paused
