@@ -1,6 +1,7 @@
 """`drupe config`: what every setting is, and where it was set."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ def config(context: click.Context) -> None:
     session = session_of(context)
     settings = session.settings
     values = {setting.name: _plain(getattr(settings, setting.field)) for setting in profile.SETTINGS}
+    values["broker"] = re.sub("//[^/]*@", "//…@", settings.broker)  # a password is not shown
     if session.json:
         found = {name: {"value": value, "origin": settings.origins[name]} for name, value in values.items()}
         session.put({"folder": str(settings.folder), "settings": found})

@@ -26,6 +26,7 @@ class ExitCode(IntEnum):
     PID = 8
     CLASS = 9
     MESSAGE = 10
+    REFUSED = 11
     INTERRUPTED = 130
 
 
@@ -42,6 +43,7 @@ MEANING: Final[Mapping[ExitCode, str]] = MappingProxyType(
         ExitCode.PID: "no process, or more than one, has a pid that ends like this",
         ExitCode.CLASS: "the class of the process is not at hand",
         ExitCode.MESSAGE: "a message could not be sent, or nobody answered",
+        ExitCode.REFUSED: "an order to a process was refused",
         ExitCode.INTERRUPTED: "interrupted; the process goes on with `drupe resume`",
     }
 )

@@ -21,9 +21,18 @@ from drupe.cli.ps import ps
 from drupe.cli.run import resume, run
 from drupe.cli.session import Session, global_flags
 from drupe.cli.show import show
+from drupe.cli.steer import kill, pause, play, signal
+from drupe.cli.watching import status, wait, watch
+from drupe.cli.worker import submit, worker
 from drupe.version import __version__
 
-SECTIONS = {"Run": (run, resume), "Look": (ps, show, history), "Set up": (demo, config, keys, completion)}
+SECTIONS = {
+    "Run": (run, resume),
+    "Share out": (submit, worker),
+    "Steer": (pause, play, kill, signal),
+    "Look": (ps, show, history, status, wait, watch),
+    "Set up": (demo, config, keys, completion),
+}
 
 
 class Sections(click.Group):

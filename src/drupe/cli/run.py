@@ -45,7 +45,7 @@ def run(context: click.Context, class_path: str, pairs: tuple[str, ...], file: s
         spec.prepare_inputs(inputs)  # what does not fit is refused before there is even a store
 
     async def begin(runner: Any) -> Any:
-        _remember(session, source)
+        remember(session, source)
         process = await runner.create(process_class, inputs, pid=pid)
         again = following.resume_line(session, process.pid)
         following.announce(session, process.pid, f"{name(process.kind)} runs; if it is interrupted: {again}")
@@ -107,7 +107,7 @@ def bring_classes(session: Session) -> list[Exception]:
         return list(classes.import_listed(session.settings))
 
 
-def _remember(session: Session, source: str) -> None:
+def remember(session: Session, source: str) -> None:
     """Put what was imported on the project's list, so that a resume finds it."""
     from drupe.cli.failure import warn
     from drupe.errors import SettingsError

@@ -126,6 +126,7 @@ def global_flags(*, hidden: bool = True) -> Callable[[F], F]:
             help="Import process classes from it; may be given again.",
             shell_complete=_files,
         ),
+        option("--broker", callback=setting, metavar="local|amqp://…", help="How programs reach each other."),
         option("--json", callback=attribute, is_flag=True, hidden=False, help="Write JSON, for programs."),
         option("--log-level", callback=setting, metavar="LEVEL", help="debug, info, warning, error or critical."),
         option("--no-color", "plain", callback=attribute, is_flag=True, help="Use no colours (as does $NO_COLOR)."),

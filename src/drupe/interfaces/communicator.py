@@ -6,10 +6,13 @@ threads is made of any of them in one place. No call hangs: each ends by its dea
 answer any more. The suite that holds a transport to this is `drupe.testing.communicator_contract`.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
+
+T = TypeVar("T")
 
 DEFAULT_QUEUE: Final = "tasks"
 """The queue of those who name none."""
@@ -254,5 +257,23 @@ class Communicator(Protocol):
 
         A subscriber that is too slow misses the oldest ones, and is told how many; others do not notice. An
         exception of the callback or of ``admits`` is logged, and the next broadcast comes.
+        """
+        ...
+
+
+class FarCommunicator(Communicator, Protocol):
+    """A communicator whose connection lives on a thread of its own, and goes on whatever its user's loop does.
+
+    Callbacks run on the loop that opened it, unless they are subscribed by `call`.
+    """
+
+    def call(self, work: Callable[[Communicator], Coroutine[Any, Any, T]]) -> Future[T]:
+        """Have ``work(communicator)`` run on the communicator's own thread, at once, and get a future of its result.
+
+        May be asked from any thread but that. What ``work`` subscribes is called there too, and must not block.
+
+        Raises:
+            CommunicatorClosedError: it is not open.
+            LoopError: this is the communicator's own thread.
         """
         ...

@@ -8,6 +8,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
@@ -84,6 +85,10 @@ class LoopCommunicator:
                 _LOG.exception("a callback that was told of the end of a communicator failed")
 
         self._thread.add_close_callback(lambda reason: bridge.hop(loop, tell, reason))
+
+    def call(self, work: Callable[[Communicator], Coroutine[Any, Any, T]]) -> Future[T]:
+        """Have ``work(communicator)`` run on the communicator's thread, and get a future of its result."""
+        return self._thread.call(work)
 
     # --- sending -----------------------------------------------------------------------------------------
 
@@ -166,7 +171,7 @@ class LoopCommunicator:
 
     async def _far(self, work: Callable[[Communicator], Coroutine[Any, Any, T]]) -> T:
         """Run on the communicator's thread, and wait here."""
-        return await asyncio.wrap_future(self._thread.call(work))
+        return await asyncio.wrap_future(self.call(work))
 
     def _near(self, callback: Callable[[Any], Any], argument: Any) -> Awaitable[Any]:
         """Run on this loop, and wait on the communicator's thread."""

@@ -6,6 +6,7 @@ A file is the module of its stem, so that what one command ran another one finds
 
 import importlib
 import importlib.util
+import logging
 import sys
 import traceback
 from collections.abc import Iterable
@@ -16,9 +17,11 @@ from typing import Any, Final
 from drupe.core.issue import alternatives, brief
 from drupe.engine.process import Process
 from drupe.engine.registry import ClassRegistry, kind_of
-from drupe.errors import ClassPathError, DrupeError, UnknownClassError
+from drupe.errors import ClassPathError, DrupeError, SettingsError, UnknownClassError
 from drupe.service import project
 from drupe.service.profile import Settings, is_file
+
+_LOG: Final = logging.getLogger("drupe.service")
 
 ENTRY_POINTS: Final = "drupe.processes"
 """The group under which an installed distribution names modules with process classes."""
@@ -76,6 +79,50 @@ def import_listed(settings: Settings) -> list[DrupeError]:
         except DrupeError as error:
             failed.append(error)
     return failed
+
+
+class ListedClasses:
+    """The classes that are at hand, and those that a person has put on the project's list since: for a worker that stays.
+
+    What is imported is what the list of the project says, never what a store or a message asks for.
+
+    Args:
+        settings: which project.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._known = ClassRegistry(Process)
+        self._listed = project.listed(settings)
+
+    def find(self, kind: str) -> type[Any]:
+        """Get the class of an identifier.
+
+        Raises:
+            UnknownClassError: it is not at hand, and the list names nothing new that has it.
+        """
+        try:
+            return self._known.find(kind)
+        except UnknownClassError:
+            if not self._import_new():
+                raise
+        return self._known.find(kind)
+
+    def _import_new(self) -> bool:
+        """Import what is on the list and was not before; False if there is nothing."""
+        try:
+            listed = project.listed(self._settings)
+        except SettingsError as error:
+            _LOG.warning("%s", error)
+            return False
+        new = [name for name in listed if name not in self._listed]
+        self._listed = listed
+        for name in new:
+            try:
+                import_one(name, folder=self._settings.folder)
+            except DrupeError as error:
+                _LOG.warning("%s", error)
+        return bool(new)
 
 
 def import_one(name: str, *, folder: Path) -> ModuleType:

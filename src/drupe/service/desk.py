@@ -4,22 +4,28 @@ It is called on the communicator's thread, so it answers also while a step block
 """
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from drupe.core.message import LookRequest, StatusRequest, read_request
+from drupe.core.status import Progress
 from drupe.errors import MessageError
-from drupe.service.runner import Runner
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 
 class Desk:
-    """The callback of an owner's RPCs: subscribe it under ``runner.owner``.
+    """The callback of an owner's RPCs: subscribe it under the owner's name.
 
     Args:
-        runner: who is asked.
+        attend: looks for orders to a process, by default to any; see `Runner.attend`.
+        progress: tells how far a process is; see `Runner.progress`.
     """
 
-    def __init__(self, runner: Runner) -> None:
-        self._runner = runner
+    def __init__(self, attend: Callable[[str | None], "Future[None]"], progress: Callable[[str], Progress]) -> None:
+        self._attend = attend
+        self._progress = progress
 
     async def __call__(self, body: Any) -> Any:
         """Answer a call.
@@ -34,10 +40,10 @@ class Desk:
         request = read_request(body)
         match request:
             case LookRequest(pid=pid):
-                await asyncio.wrap_future(self._runner.attend(pid))
+                await asyncio.wrap_future(self._attend(pid))
                 return True
             case StatusRequest(pid=pid):
-                return self._runner.progress(pid).as_body()
+                return self._progress(pid).as_body()
             case _:
                 raise MessageError(
                     f"{body['verb']}: an owner is asked to look, or for a status; orders are in the store"

@@ -25,6 +25,8 @@ PRIVATE: Final = ".drupe"
 PREFIX: Final = "DRUPE_"
 """What the names of environment variables begin with."""
 DEFAULT: Final = "default"
+LOCAL: Final = "local"
+"""The broker of those who need none: programs of one machine, which meet in a folder."""
 
 Durability: TypeAlias = Literal["full", "process"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
@@ -106,6 +108,13 @@ SETTINGS: Final = (
         purpose="how long a process belongs to a program that has gone silent",
     ),
     Setting(
+        name="broker",
+        type=_Text,
+        default=LOCAL,
+        expected="'local', or the address of a RabbitMQ broker: amqp://… or amqps://…",
+        purpose="how programs reach each other",
+    ),
+    Setting(
         name="keys",
         type=_Text,
         default=f"{PRIVATE}/keys.toml",
@@ -151,6 +160,8 @@ class Settings:
     max_state_bytes: int
     lease: float
     """Seconds."""
+    broker: str
+    """`LOCAL`, or an address; it may have a password in it."""
     keys: Path
     """It need not be there."""
     imports: tuple[str, ...]

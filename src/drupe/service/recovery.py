@@ -186,21 +186,22 @@ class StoredRecovery:
         before = snapshot.before if snapshot.paused else snapshot.status
         body = msgspec.structs.replace(_bare(snapshot), paused=True, status=reason, before=before).encode()
         if claimed.seq == record.seq:
-            await self._store.save(
-                Change(
-                    pid=record.pid,
-                    epoch=claimed.epoch,
-                    seq=claimed.seq + 1,
-                    at=self._host.now(),
-                    was=record.state,
-                    state=record.state,
-                    body=body,
-                    event="paused",
-                    detail=reason,
-                    paused=True,
-                    status=reason,
-                )
+            change = Change(
+                pid=record.pid,
+                epoch=claimed.epoch,
+                seq=claimed.seq + 1,
+                at=self._host.now(),
+                was=record.state,
+                state=record.state,
+                body=body,
+                event="paused",
+                detail=reason,
+                paused=True,
+                status=reason,
             )
+            await self._store.save(change)
+            if self._host.announcer is not None:
+                self._host.announcer.changed(change, record.kind)
         await self._store.release(Fence(record.pid, claimed.epoch))
 
 

@@ -17,6 +17,7 @@ from drupe.engine.progress import step_of
 from drupe.engine.registry import ClassRegistry
 from drupe.errors import ChildMismatchError, ClosedError, DrupeError, DuplicateProcessError, FencedError
 from drupe.interfaces.ambient import Clock, Ids, Probe
+from drupe.interfaces.communicator import FarCommunicator
 from drupe.interfaces.registry import Registry
 from drupe.interfaces.store import Store
 from drupe.runtime import bridge
@@ -24,6 +25,8 @@ from drupe.runtime.clock import SystemClock
 from drupe.runtime.ids import RandomIds
 from drupe.runtime.probe import quiet
 from drupe.service.attendant import POLL, Attendant
+from drupe.service.contact import Contact
+from drupe.service.desk import Desk
 from drupe.service.lease import Lease
 from drupe.service.presence import Presence
 from drupe.service.recovery import StoredRecovery
@@ -52,6 +55,8 @@ class Runner:
         lease: how long an owner that shows no life keeps its processes, in seconds.
         poll: seconds after which an order to a process is found that nobody told of; None leaves it to hints.
         stall: seconds after which a step that blocks the loop is named in the log.
+        communicator: tells everybody what becomes of the processes, and answers who calls the owner by its name; opened
+            and closed with the runner.
         clock: time.
         ids: names.
         probe: passed at each place where something is written.
@@ -66,6 +71,7 @@ class Runner:
         lease: float = LEASE,
         poll: float | None = POLL,
         stall: float = STALL,
+        communicator: FarCommunicator | None = None,
         clock: Clock | None = None,
         ids: Ids | None = None,
         probe: Probe = quiet,
@@ -83,6 +89,9 @@ class Runner:
         )
         self._attendant = Attendant(self._host, probe=probe, interval=poll)
         self._stall = Stall(after=stall)
+        self._contact = (
+            None if communicator is None else Contact(communicator, self._host, Desk(self.attend, self.progress))
+        )
         self._lease = Lease(store, self.owner, lease, self._fenced)
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -103,6 +112,8 @@ class Runner:
         self._lease.start()
         self._attendant.open()
         self._stall.start()
+        if self._contact is not None:
+            await self._contact.open()
         return self
 
     async def __aexit__(
@@ -115,6 +126,8 @@ class Runner:
         while tasks := self._tasks():
             await _cancelled(tasks)
         self._give_up(ClosedError, "its runner was left; it goes on where it is resumed")
+        if self._contact is not None:
+            await self._contact.close()
         try:
             await self.store.leave(self.owner)
         finally:
@@ -166,10 +179,14 @@ class Runner:
             CorruptedError: its bytes are damaged.
             SnapshotError: its checkpoint does not fit its class.
         """
-        process = await self._recovery.resume(pid)
+        process = await self.take_over(pid)
         self.start(process)
         await self._recovery.resume_below(pid)
         return process
+
+    async def take_over(self, pid: str) -> Any:
+        """Own a process and have it at hand, not started; the rest is as in `resume`, which starts it."""
+        return await self._recovery.resume(pid)
 
     async def load(self, pid: str, seq: int | None = None) -> Any:
         """Get a process as it was at a checkpoint, to look at; nothing is claimed. Raises as `resume` does."""
@@ -224,6 +241,15 @@ class Runner:
             and not process._life.waiting_for_child
         ]
 
+    @property
+    def stopping(self) -> bool:
+        """Whether no new step is started any more."""
+        return self._host.stopping
+
+    def active(self) -> list[Any]:
+        """Get the processes that take steps: not those that wait, are paused, or have a step that waits for a child."""
+        return [process for process in self._host.live.values() if is_active(process)]
+
     async def drained(self) -> None:
         """Wait until nothing runs here any more: everything ended, or, after `stop`, no step is running."""
         still = False
@@ -260,6 +286,14 @@ class Runner:
         for process in self.living():
             process._life.abandon(kind(f"process {process.pid}: {reason}"))
             process._life.nudge()
+
+
+def is_active(process: Any) -> bool:
+    """Tell whether a process takes steps."""
+    life = process._life
+    driven = life.task is not None or life.driver is not None
+    rests = life.stage.idle or life.posture is Posture.HELD or life.waiting_for_child
+    return driven and not rests and life.lost is None and life.state not in TERMINAL
 
 
 async def _cancelled(tasks: list[asyncio.Task[Any]]) -> None:

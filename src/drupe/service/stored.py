@@ -75,6 +75,18 @@ class Attending(Protocol):
         ...
 
 
+class Announcing(Protocol):
+    """How others hear of what was committed: by `service.announcer`. It returns at once, and never raises."""
+
+    def born(self, birth: Birth) -> None:
+        """A process was created."""
+        ...
+
+    def changed(self, change: Change, kind: str) -> None:
+        """A process of the class ``kind`` made a transition."""
+        ...
+
+
 class StoredHost:
     """Keeps the processes of one owner in a store."""
 
@@ -91,6 +103,8 @@ class StoredHost:
         """Set by the recovery itself, which needs the host first."""
         self.attendant: Attending
         """Likewise."""
+        self.announcer: Announcing | None = None
+        """Set while somebody may be listening."""
         self.stopping = False
         """Whether no new step is to be started."""
         self._ids = ids
@@ -127,6 +141,7 @@ class StoredHost:
         (record,) = await self.store.create([birth], fence=fence)
         self._probe("host.created")
         if self._is_new(record) and process.pid not in self.live:
+            self._tell_born(birth)
             self.take(process, Tenure(1, 1, snapshot))
             return
         if process.parent is None:
@@ -196,10 +211,12 @@ class StoredHost:
         for answer in change.answers:
             if (pursuit := tenure.orders.get(answer.id)) is not None:
                 pursuit.answered = True
+        if self.announcer is not None:
+            self.announcer.changed(change, process.kind)
         tenure.seq, tenure.last, tenure.origin = change.seq, snapshot, snapshot.origin
         resumed, tenure.resumed = tenure.resumed, tenure.resumed and change.event in _STANDING
-        for child, _, first in born:
-            await self._take_born(child, Tenure(1, 1, first), sure=not resumed)
+        for child, birth, first in born:
+            await self._take_born(child, birth, Tenure(1, 1, first), sure=not resumed)
         if cancelled is not None:
             raise cancelled
 
@@ -211,11 +228,16 @@ class StoredHost:
             except asyncio.CancelledError:
                 continue
 
-    async def _take_born(self, child: Any, tenure: Tenure, *, sure: bool) -> None:
+    async def _take_born(self, child: Any, birth: Birth, tenure: Tenure, *, sure: bool) -> None:
         if sure or self._is_new(await self.store.record(child.pid)):
+            self._tell_born(birth)
             self.take(child, tenure)
         elif child.pid not in self.live:
             await self.recovery.adopt(child)
+
+    def _tell_born(self, birth: Birth) -> None:
+        if self.announcer is not None:
+            self.announcer.born(birth)
 
     def _snapshot(self, process: Any, stage: Any, standing: Standing, event: str, tenure: Tenure) -> Snapshot:
         if isinstance(stage, Excepted):

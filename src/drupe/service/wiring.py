@@ -1,18 +1,49 @@
 """Putting the parts together: the only file that names concrete backends."""
 
+import os
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
 from pathlib import Path
+from typing import Final
 
-from drupe.interfaces.communicator import Communicator
+from drupe.errors import SettingsError
+from drupe.interfaces.communicator import DEFAULT_QUEUE, Communicator, FarCommunicator
 from drupe.interfaces.registry import Registry
 from drupe.interfaces.store import Store
+from drupe.messaging.local.communicator import LocalCommunicator
+from drupe.messaging.loop import LoopCommunicator
+from drupe.messaging.thread import ThreadCommunicator
+from drupe.service import keys
 from drupe.service.attendant import POLL
+from drupe.service.classes import ListedClasses
 from drupe.service.controller import Controller
 from drupe.service.presence import Presence
-from drupe.service.profile import Settings
+from drupe.service.profile import LOCAL, Settings
 from drupe.service.runner import Runner
+from drupe.service.worker import SLOTS, Worker
 from drupe.storage.sqlite.store import SqliteStore
+
+_LONGEST: Final = 80
+"""Bytes of the path of a folder for sockets: with what is in it, it has to stay below the 108 of the kernel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """What somebody has at hand who has others run processes.
+
+    Attributes:
+        store: where the processes are; open.
+        communicator: how workers are reached; open.
+        controller: asks processes for something.
+    """
+
+    store: Store
+    communicator: Communicator
+    controller: Controller
 
 
 def open_store(settings: Settings) -> Store:
@@ -25,15 +56,95 @@ def open_store(settings: Settings) -> Store:
     )
 
 
-def open_runner(settings: Settings, *, registry: Registry | None = None, poll: float | None = POLL) -> Runner:
-    """Get a runner on the store that the settings name: an async context manager; ``registry`` and ``poll`` as in `Runner`."""
+def communicator_for(settings: Settings, store: Store) -> FarCommunicator:
+    """Get a communicator among those of the settings' broker, on a thread of its own and not opened yet.
+
+    Args:
+        settings: which broker.
+        store: where tasks lie if there is none; open as long as the communicator is.
+
+    Raises:
+        SettingsError: the broker's address cannot be, or its library is not installed.
+    """
+    if settings.broker == LOCAL:
+        return LoopCommunicator(
+            ThreadCommunicator(partial(LocalCommunicator, meeting_folder(settings.store), store.tasks))
+        )
+    try:
+        from drupe.messaging.rabbitmq.communicator import RabbitmqCommunicator
+        from drupe.messaging.rabbitmq.topology import Topology
+    except ImportError as error:
+        raise SettingsError(f"broker: RabbitMQ takes an extra: pip install 'drupe[rabbitmq]' ({error})") from error
+    topology = Topology(prefix=f"drupe.{_name(settings.store)}")  # workers of another store on this broker are others
+    make = partial(RabbitmqCommunicator, settings.broker, topology=topology, keys=keys.of(settings))
+    make()  # what cannot be is refused here, and not on the thread
+    return LoopCommunicator(ThreadCommunicator(make))
+
+
+def open_runner(
+    settings: Settings, *, registry: Registry | None = None, poll: float | None = POLL, in_touch: bool = False
+) -> Runner:
+    """Get a runner on the store that the settings name: an async context manager.
+
+    Args:
+        settings: which store, and which broker.
+        registry: where classes of resumed processes come from; by default what is imported.
+        poll: seconds after which an order to a process is found that nobody told of; None leaves it to hints.
+        in_touch: whether others hear at once what becomes of its processes, and reach it by its name. Without it they
+            look into the store, and it does.
+    """
+    store = open_store(settings)
     return Runner(
-        open_store(settings),
+        store,
         registry=registry,
         presence=Presence(presence_folder(settings.store)),
         lease=settings.lease,
         poll=poll,
+        communicator=communicator_for(settings, store) if in_touch else None,
     )
+
+
+@asynccontextmanager
+async def open_worker(settings: Settings, *, slots: int = SLOTS, queue: str = DEFAULT_QUEUE) -> AsyncIterator[Worker]:
+    """Get a worker on the store that the settings name, for the time of a block; it is at work while `Worker.work` runs.
+
+    Args:
+        settings: which store, and which broker.
+        slots: how many processes take steps at a time.
+        queue: which queue of tasks.
+
+    Raises:
+        CommunicationError: the broker cannot be reached.
+    """
+    store = open_store(settings)
+    communicator = communicator_for(settings, store)
+    presence = Presence(presence_folder(settings.store))
+    registry = ListedClasses(settings)
+    runner = Runner(store, registry=registry, presence=presence, lease=settings.lease, communicator=communicator)
+    async with runner:
+        yield Worker(runner, communicator, registry, is_dead=presence.is_dead, slots=slots, queue=queue)
+
+
+@asynccontextmanager
+async def open_remote(settings: Settings) -> AsyncIterator[Remote]:
+    """Get what has processes run by workers, and controls them, for the time of a block.
+
+    Raises:
+        CommunicationError: the broker cannot be reached.
+    """
+    store = open_store(settings)
+    await store.open()
+    try:
+        communicator = communicator_for(settings, store)
+        await communicator.open()
+        try:
+            presence = Presence(presence_folder(settings.store))
+            async with Controller(store, communicator, presence=presence) as controller:
+                yield Remote(store, communicator, controller)
+        finally:
+            await communicator.close()
+    finally:
+        await store.close()
 
 
 @asynccontextmanager
@@ -57,3 +168,15 @@ async def open_controller(settings: Settings, communicator: Communicator | None 
 def presence_folder(store: Path) -> Path:
     """Get the folder where the owners of processes of a store file show that they live."""
     return store.parent / "owners"
+
+
+def meeting_folder(store: Path) -> Path:
+    """Get the folder where programs with this store file meet: beside it, or elsewhere if its path is too long for sockets."""
+    folder = store.absolute().parent / "meet"
+    if len(os.fsencode(folder)) <= _LONGEST:
+        return folder
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"drupe-{os.geteuid()}-{_name(store)}"
+
+
+def _name(store: Path) -> str:
+    return blake2b(os.fsencode(store.resolve()), digest_size=8).hexdigest()

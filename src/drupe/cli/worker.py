@@ -1,0 +1,131 @@
+"""`drupe worker` and `drupe submit`: who runs what others ask for, and who asks."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import click
+
+from drupe.cli.class_path import CLASS_PATH
+from drupe.cli.exit_code import ExitCode
+from drupe.cli.pid import chosen, name, short
+from drupe.cli.run import bring_classes, remember
+from drupe.cli.session import Session, global_flags, session_of
+from drupe.interfaces.communicator import DEFAULT_QUEUE
+
+_SOON = 2.0
+"""Seconds in which a worker that has a slot takes what was submitted: what it says to it, the one who asked still hears."""
+
+_queue = click.option("--queue", default=DEFAULT_QUEUE, show_default=True, metavar="NAME", help="Which queue of tasks.")
+
+
+@click.command(short_help="Run what is submitted.")
+@click.option("--slots", type=click.IntRange(1), default=10, show_default=True, help="So many take steps at a time.")
+@_queue
+@click.option(
+    "--grace", type=click.FloatRange(0), default=30.0, show_default=True, metavar="SECONDS", help="For steps to end."
+)
+@global_flags()
+@click.pass_context
+def worker(context: click.Context, *, slots: int, queue: str, grace: float) -> int:
+    """Run what is submitted, and what nobody runs any more, until Ctrl-C or SIGTERM.
+
+    Then nothing new is begun, and running steps have time to end; what does not end is repeated by whoever runs it
+    next. A second signal ends at once. Any number of workers may share a store.
+    """
+    session = session_of(context)
+    for error in bring_classes(session):
+        session.note(f"warning: {error}")
+    return asyncio.run(_work(session, slots=slots, queue=queue, grace=grace))
+
+
+async def _work(session: Session, *, slots: int, queue: str, grace: float) -> ExitCode:
+    from drupe.cli.interrupt import listening
+    from drupe.cli.log import logged
+    from drupe.cli.progress import Lines
+    from drupe.service.wiring import open_worker
+
+    stop = asyncio.Event()
+    with logged(session):
+        async with open_worker(session.settings, slots=slots, queue=queue) as working:
+            working.runner.add_listener(Lines(session.note).listener)
+            with listening(stop.set, lambda: "stopping: running steps have time to end; again, and it ends at once\n"):
+                session.say(f"worker {working.runner.owner}: {slots} slots, queue {queue!r}")
+                abandoned = await working.work(stop, grace=grace)
+            for process in abandoned:
+                session.note(
+                    f"abandoned: {name(process.kind)} ({short(process.pid)}); its step is repeated by whoever is next"
+                )
+    return ExitCode.OK
+
+
+@click.command(short_help="Have a worker run a process.")
+@click.argument("class_path", metavar="MODULE_OR_FILE:CLASS", type=CLASS_PATH)
+@click.option(
+    "--input", "pairs", multiple=True, metavar="NAME=VALUE", help="An input; dotted names lead into namespaces."
+)
+@click.option("--inputs", "file", metavar="FILE.json|-", help="A JSON file with inputs; - reads the standard input.")
+@click.option("--pid", metavar="PID", help="The pid; a new one by default. Asking twice makes one process.")
+@_queue
+@click.option("--wait", "waits", is_flag=True, help="Wait for its end, and show what came of it.")
+@click.option("--deadline", type=click.FloatRange(0), metavar="SECONDS", help="Wait no longer than this; it goes on.")
+@global_flags()
+@click.pass_context
+def submit(context: click.Context, /, class_path: str, *, file: str | None, pid: str | None, **given: Any) -> int:
+    r"""Have a worker run a process; its pid is written at once, whether or not a worker is there yet.
+
+    The task lies in its queue until a worker takes it, and outlives everybody.
+
+    \b
+    drupe worker &
+    drupe submit minimum.py:Minimum --inputs volumes.json
+    drupe watch
+    """
+    from drupe.cli import value
+    from drupe.service import classes
+
+    session = session_of(context)
+    settings = session.settings
+    pid = None if pid is None else chosen(pid)
+    with session.user_code():
+        classes.import_set(settings)
+        process_class, source = classes.load(class_path, folder=settings.folder)
+        spec = process_class.spec()
+        inputs = value.gather(spec.inputs, file=file, pairs=given["pairs"])
+        spec.prepare_inputs(inputs)  # what does not fit is refused before anybody is asked
+    remember(session, source)
+    return asyncio.run(_submitted(session, process_class, inputs, pid, given))
+
+
+async def _submitted(
+    session: Session, process_class: Any, inputs: dict[str, Any], pid: str | None, given: dict[str, Any]
+) -> ExitCode:
+    from drupe.cli.log import logged
+    from drupe.cli.watching import ended
+    from drupe.engine.process import Process
+    from drupe.engine.registry import ClassRegistry
+    from drupe.errors import DeadlineError
+    from drupe.runtime.ids import RandomIds
+    from drupe.service.launching import Launching
+    from drupe.service.wiring import open_remote
+
+    with logged(session):
+        async with open_remote(session.settings) as remote:
+            launching = Launching(
+                remote.communicator,
+                remote.store,
+                registry=ClassRegistry(Process),
+                ids=RandomIds(),
+                wait=remote.controller.wait,
+            )
+            launch = await launching.launch(process_class, inputs, pid=pid, queue=given["queue"])
+            if not given["waits"]:
+                session.put({"pid": launch.pid}) if session.json else session.say(launch.pid)
+                with contextlib.suppress(DeadlineError):
+                    await launch.taken(deadline=_SOON)
+                    return ExitCode.OK
+                session.note(f"no worker has taken it so far: it lies in the queue {given['queue']!r} until one does")
+                return ExitCode.OK
+            (session.note if session.json else session.say)(launch.pid)
+            await launch.taken(deadline=given["deadline"])
+            return await ended(session, remote, launch.pid, deadline=given["deadline"])

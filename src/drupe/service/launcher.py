@@ -1,0 +1,125 @@
+"""The worker's side of launching: what comes as a task becomes a process here, once.
+
+A task is acknowledged when the process it asks for is in the store and owned here: from then on the store keeps what
+the message was for. One that comes again finds its process and makes no other. A class is looked up among those that
+are registered here. Nothing is imported because a message says so.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+from drupe.core.attributes import AttributeMap
+from drupe.core.codec import CODEC
+from drupe.core.lifecycle import TERMINAL
+from drupe.core.message import ContinueRequest, ExecuteRequest, LaunchRequest, Request, read_request
+from drupe.errors import (
+    CommunicationError,
+    DuplicateProcessError,
+    FencedError,
+    MessageError,
+    OwnedError,
+    StoreUnavailableError,
+    TaskRejectedError,
+)
+from drupe.interfaces.communicator import IncomingTask
+from drupe.interfaces.registry import Registry
+from drupe.service.runner import Runner
+from drupe.service.slots import Slots
+
+_LOG: Final = logging.getLogger("drupe.service")
+
+
+class Launcher:
+    """A subscriber to a queue of tasks, on the loop of a runner.
+
+    What it is asked for and cannot do is an error of whoever asked: of a class that is not registered, inputs that do
+    not fit, a pid that another process has, a process that is not there.
+
+    Args:
+        runner: runs what is launched.
+        registry: the classes that may be.
+        slots: how many at a time; each call lasts as long as its process takes one.
+    """
+
+    def __init__(self, runner: Runner, registry: Registry, slots: Slots) -> None:
+        self._runner = runner
+        self._registry = registry
+        self._slots = slots
+
+    async def __call__(self, task: IncomingTask) -> None:
+        """Do what a task asks for, and reply with the pid and the state of its process.
+
+        Raises:
+            TaskRejectedError: others shall have it; nothing was done.
+            DrupeError: it cannot be done, and nothing was.
+        """
+        request = read_request(task.body)
+        async with self._slots.reserved():
+            try:
+                pid, process = await self._bring(request, task.id)
+            except (StoreUnavailableError, FencedError) as error:
+                raise TaskRejectedError(f"it cannot be done here now: {error}") from error
+            await self._answer(task, pid)
+            await self._start(process)
+        if process is not None:
+            await self._slots.given_up(process)
+
+    async def _bring(self, request: Request, id: str) -> tuple[str, Any]:
+        """Get the pid, and the process if it is owned here now."""
+        match request:
+            case LaunchRequest() | ExecuteRequest():
+                pid = request.pid or id  # the same when the task comes again
+                return pid, await self._created(pid, request.kind, request.inputs)
+            case ContinueRequest(pid=pid):
+                return pid, await self._taken_over(pid)
+            case _:
+                raise MessageError(f"{type(request).__name__}: that is asked of a process, not of a queue")
+
+    async def _created(self, pid: str, kind: str, inputs: Mapping[str, Any]) -> Any:
+        process_class = self._registry.find(kind)
+        try:
+            return await self._runner.create(process_class, inputs, pid=pid)
+        except DuplicateProcessError:
+            record = await self._runner.store.record(pid)
+            if record.kind != kind:
+                raise
+            stored = process_class.spec().restore_inputs(CODEC.decode(await self._runner.store.inputs(pid)))
+            if not _agree(inputs, stored):
+                raise
+        return await self._taken_over(pid)
+
+    async def _taken_over(self, pid: str) -> Any:
+        try:
+            return await self._runner.take_over(pid)
+        except OwnedError as error:  # it goes on where it is
+            _LOG.debug("%s", error)
+            return None
+
+    async def _answer(self, task: IncomingTask, pid: str) -> None:
+        try:
+            await task.reply({"pid": pid, "state": (await self._runner.store.record(pid)).state.value})
+        except CommunicationError as error:  # whoever gets the task next finds the process
+            _LOG.info("the task for process %s was done and could not be acknowledged: %s", pid, error)
+
+    async def _start(self, process: Any) -> None:
+        if process is None or process.state in TERMINAL:
+            return
+        if process._life.tenure.resumed:
+            await self._runner.resume(process.pid)  # with what came from it before
+        else:
+            self._runner.start(process)
+
+
+def _agree(given: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
+    """Tell whether inputs that were given are among the stored ones, which are complete with defaults.
+
+    A default may be another one each time it is computed, so it must not be compared.
+    """
+    return all(name in stored and _same(value, stored[name]) for name, value in given.items())
+
+
+def _same(given: Any, stored: Any) -> bool:
+    if isinstance(stored, AttributeMap) and isinstance(given, Mapping):  # a namespace
+        return _agree(given, stored)
+    return CODEC.encode(given) == CODEC.encode(stored)

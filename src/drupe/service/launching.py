@@ -1,0 +1,220 @@
+"""The caller's side of launching: a task for whichever worker takes it, and a handle of what becomes of it.
+
+The pid is chosen here. So what was asked for is known before anybody has answered, asking twice makes one process, and
+no half of it can be lost: once the queue has the task, a worker will do all of it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from drupe import errors
+from drupe.core.lifecycle import TERMINAL
+from drupe.core.message import ContinueRequest, ExecuteRequest, LaunchRequest, Request, request_body
+from drupe.core.record import Record
+from drupe.engine.process import Process
+from drupe.engine.registry import kind_of
+from drupe.errors import DeadlineError, DrupeError, RemoteError, UnknownClassError, UnknownProcessError
+from drupe.interfaces.ambient import Ids
+from drupe.interfaces.communicator import DEADLINE, DEFAULT_QUEUE, Communicator, TaskReceipt
+from drupe.interfaces.registry import Registry
+from drupe.interfaces.store import Store
+
+_POLL: Final = 1.0
+"""Seconds after which the store is asked, though no reply came."""
+_REFUSALS: Final = (
+    errors.ClassPathError,
+    errors.CorruptedError,
+    errors.DefinitionError,
+    errors.DuplicateProcessError,
+    errors.InputError,
+    errors.SnapshotError,
+    errors.TooLargeError,
+    errors.UnknownClassError,
+    errors.UnknownProcessError,
+    errors.UpcastError,
+)
+"""What a worker may say to a request, and what its caller gets to see as the same error."""
+
+
+class Launch:
+    """Something that a worker was asked to run.
+
+    Attributes:
+        pid: the process.
+    """
+
+    def __init__(
+        self,
+        pid: str,
+        receipt: TaskReceipt,
+        *,
+        store: Store,
+        done: Callable[[Record], bool],
+        wait: Callable[[str], Awaitable[Any]],
+    ) -> None:
+        self.pid = pid
+        self._receipt = receipt
+        self._store = store
+        self._done = done
+        self._wait = wait
+
+    async def taken(self, *, deadline: float | None = DEADLINE) -> None:
+        """Wait until a worker runs it, which the reply of that worker says as well as the store.
+
+        Raises:
+            InputError: the inputs do not fit; nothing was created.
+            UnknownClassError: the worker has no such class.
+            DuplicateProcessError: another process has the pid.
+            UnknownProcessError: there is no process to go on with.
+            RemoteError: the worker failed in another way.
+            DeadlineError: nobody has taken it so far. It stays in the queue, and waiting again is allowed.
+        """
+        async with _within(deadline, f"no worker has taken process {self.pid}"):
+            reply = asyncio.get_running_loop().create_task(self._receipt.result(deadline=None))
+            try:
+                while not (await asyncio.wait([reply], timeout=_POLL))[0]:
+                    if await self._is_done():
+                        return
+                reply.result()
+            except RemoteError as error:
+                raise _told(error) from error
+            finally:
+                reply.cancel()
+
+    async def result(self, *, deadline: float | None = DEADLINE) -> Any:
+        """Wait for the outputs.
+
+        Raises:
+            KilledError: it was killed.
+            ExceptedError: it ended by an exception.
+            DrupeError: as in `taken`.
+        """
+        async with _within(deadline, f"process {self.pid} has not ended"):
+            await self.taken(deadline=None)
+            return await self._wait(self.pid)
+
+    async def _is_done(self) -> bool:
+        try:
+            return self._done(await self._store.record(self.pid))
+        except UnknownProcessError:
+            return False
+
+
+class Launching:
+    """Asks workers to run processes.
+
+    Args:
+        communicator: where they listen; open.
+        store: where they keep their processes; open.
+        registry: the classes that are at hand here.
+        ids: makes pids.
+        wait: waits for the outputs of a process.
+    """
+
+    def __init__(
+        self,
+        communicator: Communicator,
+        store: Store,
+        *,
+        registry: Registry,
+        ids: Ids,
+        wait: Callable[[str], Awaitable[Any]],
+    ) -> None:
+        self._communicator = communicator
+        self._store = store
+        self._registry = registry
+        self._ids = ids
+        self._wait = wait
+
+    async def launch(
+        self,
+        process_class: type[Process] | str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        pid: str | None = None,
+        queue: str = DEFAULT_QUEUE,
+    ) -> Launch:
+        """Have a worker create a process and run it; returns when the queue has the task.
+
+        Args:
+            process_class: the class, or its identifier ``module:QualName``, which need not be at hand here.
+            inputs: its inputs; checked here if the class is at hand, else by the worker, with the same error.
+            pid: the pid it is to have, by default a new one. Asking again with the same class, inputs and pid is asking once.
+            queue: whose workers.
+
+        Raises:
+            InputError: the inputs do not fit; nothing was asked for.
+            MessageError: class or pid are not what a worker would take, or the inputs are too large for a message.
+            UnsavableError: an input could not be read again; names the path.
+        """
+        kind, given, pid = self._checked(process_class, inputs, pid)
+        return await self._sent(LaunchRequest(kind=kind, inputs=given, pid=pid), pid, queue, done=lambda _: True)
+
+    async def execute(
+        self,
+        process_class: type[Process] | str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        pid: str | None = None,
+        queue: str = DEFAULT_QUEUE,
+        deadline: float | None = DEADLINE,
+    ) -> Any:
+        """Have a worker create a process and run it, and get its outputs.
+
+        It is one request: whatever becomes of the caller, the process is created and run, or neither.
+
+        Raises:
+            DeadlineError: it has not ended so far; it goes on, and its pid is in the text.
+            DrupeError: as in `launch`, `Launch.taken` and `Launch.result`.
+        """
+        kind, given, pid = self._checked(process_class, inputs, pid)
+        request = ExecuteRequest(kind=kind, inputs=given, pid=pid)
+        return await (await self._sent(request, pid, queue, done=lambda _: True)).result(deadline=deadline)
+
+    async def continue_(self, pid: str, *, queue: str = DEFAULT_QUEUE) -> Launch:
+        """Have a worker go on with a process, if nobody runs it; one that has ended stays as it is."""
+        return await self._sent(
+            ContinueRequest(pid=pid), pid, queue, done=lambda row: row.owner is not None or row.state in TERMINAL
+        )
+
+    def _checked(
+        self, process_class: type[Process] | str, inputs: Mapping[str, Any] | None, pid: str | None
+    ) -> tuple[str, dict[str, Any], str]:
+        given = dict(inputs or {})
+        known = self._class(process_class) if isinstance(process_class, str) else process_class
+        if known is not None:
+            known.spec().prepare_inputs(given)
+        kind = process_class if isinstance(process_class, str) else kind_of(process_class)
+        return kind, given, pid or self._ids.pid()
+
+    def _class(self, kind: str) -> type[Process] | None:
+        try:
+            return self._registry.find(kind)
+        except UnknownClassError:
+            return None
+
+    async def _sent(self, request: Request, pid: str, queue: str, *, done: Callable[[Record], bool]) -> Launch:
+        receipt = await self._communicator.task_send(request_body(request), queue=queue)
+        return Launch(pid, receipt, store=self._store, done=done, wait=self._wait)
+
+
+@asynccontextmanager
+async def _within(deadline: float | None, otherwise: str) -> AsyncIterator[None]:
+    limit = asyncio.timeout(deadline)
+    try:
+        async with limit:
+            yield
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise DeadlineError(f"{otherwise} within {deadline:g} s; that may still happen") from None
+
+
+def _told(error: RemoteError) -> DrupeError:
+    """Get what a worker said as the error that it said."""
+    for kind in _REFUSALS:
+        if error.kind == f"{kind.__module__}.{kind.__qualname__}":
+            return kind(error.message)
+    return error
