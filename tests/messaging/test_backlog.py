@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drupe.errors import OverloadedError
-from drupe.messaging.backlog import Backlog
+from drupe.messaging.backlog import LIMIT, Backlog, weight
 
 
 def test_firm_items_go_first_and_are_refused_when_there_is_no_room():
@@ -46,3 +46,8 @@ def test_what_is_taken_and_what_is_missed_add_up(limit, puts):
 
     assert [item for item, _ in taken] == sorted(item for item, _ in taken)
     assert sum(1 + missed for _, missed in taken) == put
+
+
+def test_large_messages_count_for_more_than_small_ones():
+    assert [weight(size) for size in (0, 100, 8191, 8192, 2**20)] == [1, 1, 1, 2, 129]
+    assert LIMIT * max(size / weight(size) for size in range(1, 2**20, 1000)) <= 8 * 2**20

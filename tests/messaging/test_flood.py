@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-import time
+import itertools
 from pathlib import Path
 
 import msgspec
@@ -12,6 +12,7 @@ from drupe.core.message import MAX_FRAME, Broadcast, Rpc, encode_message, open_m
 from drupe.core.role import Role
 from drupe.errors import MessageError, OverloadedError, RemoteError
 from drupe.messaging import load
+from drupe.messaging.local import connection, mesh
 from drupe.messaging.local.communicator import LocalCommunicator
 from drupe.messaging.local.wire import Kind, frame
 from drupe.messaging.origin import Origin
@@ -134,42 +135,43 @@ async def test_a_flood_of_all_that_can_be_sent_takes_no_more_memory_than_its_bou
     gate.set()
 
 
-async def test_a_half_frame_holds_up_nobody_and_costs_what_it_has_sent(meet, tmp_path):
+async def test_who_begins_to_greet_and_does_not_end_holds_up_nobody_and_makes_room(meet, tmp_path, caplog):
     worker, friend = await meet(), await meet()
     await worker.subscribe_rpc(lambda body: body, "echo")
     path = tmp_path / "meet" / f"{worker._link.address}.s"
-    before, writers = resident(), []
+    before, streams = resident(), []
 
-    for _ in range(200):
-        _, writer = await asyncio.open_unix_connection(path)
-        writer.write(frame(Kind.HELLO, b"0123456789abcdef")[:7])  # and no more
-        writers.append(writer)
+    for _ in range(mesh._STRANGERS + 100):
+        streams.append(await asyncio.open_unix_connection(path))
+        streams[-1][1].write(frame(Kind.HELLO, b"0123456789abcdef")[:7])  # and no more
+
+    assert await soon(streams[0][0].read()) == b""  # the oldest was cut
     assert await soon(friend.rpc_send("echo", 1)) == 1
-
+    assert len([one for one in worker._link._incoming if one.address is None]) == mesh._STRANGERS
     assert resident() - before < 16 * MB
-    for writer in writers:
+    assert caplog.text.count("did not greet") == 1
+    for _, writer in streams:
         writer.close()
 
 
-async def test_others_wait_little_while_somebody_floods(meet):
-    worker, flooder, friend = await meet(), await meet(), await meet()
-    await worker.subscribe_rpc(lambda body: body, "echo")
-    flooding = True
+async def test_of_one_connection_only_some_frames_are_taken_in_one_turn_and_all_in_the_end(meet, tmp_path):
+    worker, heard = await meet(), Heard()
+    await worker.subscribe_broadcast(heard)
+    _, writer = await asyncio.open_unix_connection(tmp_path / "meet" / f"{worker._link.address}.s")
+    writer.write(frame(Kind.HELLO, b"0123456789abcdef"))
+    writer.write(b"".join(frame(Kind.MESSAGE, encode_message(Broadcast(body=number))) for number in range(900)))
+    left = []
 
-    async def flood():
-        while flooding:
-            await asyncio.gather(*(flooder.rpc_send("echo", deadline=None) for _ in range(500)), return_exceptions=True)
+    def all_taken():
+        left.extend(len(one._frames) for one in worker._link._incoming)
+        return len(left) > 1 and left[-1] == 0 < max(left)
 
-    flood_task = asyncio.create_task(flood())
-    times = []
-    for number in range(50):
-        start = time.perf_counter()
-        assert await soon(friend.rpc_send("echo", number)) == number
-        times.append(time.perf_counter() - start)
-    flooding = False
-    await flood_task
+    await until(all_taken)
+    writer.transport.abort()
 
-    assert sorted(times)[-2] < 1.0  # all of them share one loop here, the flooder's own work included
+    taken = [before - after for before, after in itertools.pairwise(left) if before > after]
+    assert 0 < max(taken) <= connection._TURN
+    assert [(await heard.next()).body for _ in range(900)] == list(range(900))
 
 
 async def test_what_is_too_large_or_has_too_long_a_name_is_refused_before_it_is_sent(meet):

@@ -30,3 +30,12 @@ def test_what_is_ended_is_forgotten():
         load.end(address, 5)
 
     assert not load._begun
+
+
+def test_many_participants_together_have_a_share_too():
+    load = Load(calls=2, shares=2)
+
+    assert [load.begin(address, 1) for address in "aabb"] == [True] * 4
+    assert not load.begin("c", 1)
+    load.end("a", 1)
+    assert load.begin("c", 1)

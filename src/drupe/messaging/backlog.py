@@ -11,6 +11,13 @@ Item = TypeVar("Item")
 LIMIT: Final = 1024
 """So many items of each kind wait at most, unless said otherwise."""
 
+_LIGHT: Final = 8192
+
+
+def weight(size: int) -> int:
+    """Get how much a message of ``size`` bytes is: one, or more if it is large, so that `LIMIT` of them are 8 MiB at most."""
+    return 1 + size // _LIGHT
+
 
 def _one(item: object) -> int:
     return 1

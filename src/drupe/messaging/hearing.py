@@ -8,12 +8,9 @@ from typing import Final
 from drupe.core.message import Broadcast, size_of, unpack
 from drupe.errors import MessageError
 from drupe.interfaces.communicator import Admits, BroadcastCallback, IncomingBroadcast
-from drupe.messaging.backlog import LIMIT, Backlog
+from drupe.messaging.backlog import LIMIT, Backlog, weight
 
 _LOG: Final = logging.getLogger("drupe.messaging")
-
-_LIGHT: Final = 8192
-"""Bytes from which on a broadcast counts as more than one of those that may wait: with 1024 of them that makes 8 MiB."""
 
 
 class Hearing:
@@ -28,7 +25,7 @@ class Hearing:
     def __init__(self, callback: BroadcastCallback, admits: Admits | None, *, limit: int = LIMIT) -> None:
         self._callback = callback
         self._admits = admits
-        self._backlog: Backlog[Broadcast] = Backlog(limit, weigh=_weigh)
+        self._backlog: Backlog[Broadcast] = Backlog(limit, weigh=lambda broadcast: weight(size_of(broadcast.body)))
         self._work: asyncio.Task[None] | None = None
         self._ended = False
 
@@ -76,7 +73,3 @@ class Hearing:
                 await result
         except Exception:  # noqa: BLE001 (logged; the next broadcast comes)
             _LOG.exception("a subscriber failed at a broadcast with subject %r", broadcast.subject)
-
-
-def _weigh(broadcast: Broadcast) -> int:
-    return 1 + size_of(broadcast.body) // _LIGHT

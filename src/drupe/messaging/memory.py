@@ -12,7 +12,7 @@ from drupe.core.role import Role
 from drupe.errors import DuplicateSubscriberError, UnroutableError
 from drupe.interfaces.ambient import Clock, Ids
 from drupe.interfaces.task_queue import TaskQueue
-from drupe.messaging.backlog import Backlog
+from drupe.messaging.backlog import Backlog, weight
 from drupe.messaging.calls import Call
 from drupe.messaging.link import Receiver
 from drupe.messaging.origin import Origin
@@ -28,7 +28,7 @@ class _Box:
         self.receiver = receiver
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
-        self._backlog: Backlog[tuple[str, bytes]] = Backlog()
+        self._backlog: Backlog[tuple[str, bytes]] = Backlog(weigh=lambda item: weight(len(item[1])))
 
     def put(self, origin: str, data: bytes, *, firm: bool) -> None:
         with self._lock:

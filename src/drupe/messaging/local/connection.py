@@ -4,6 +4,9 @@ import asyncio
 import os
 import socket
 import struct
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
 from drupe.core.message import open_message
@@ -18,6 +21,8 @@ BUFFER: Final = 8 * 1024 * 1024
 """Bytes of each kind that wait for a receiver that does not read."""
 _HIGH: Final = 256 * 1024
 """Bytes that are handed to the connection ahead of the kernel."""
+_TURN: Final = 128
+"""So many frames of one connection are taken in one turn of the loop, so that others have theirs."""
 _CREDENTIALS: Final = struct.Struct("3i")
 
 
@@ -122,6 +127,7 @@ class Incoming(asyncio.Protocol):
         self._ends = ends
         self._complaints = complaints
         self._reader = FrameReader()
+        self._frames: deque[tuple[Kind, bytes]] = deque()
         self._transport: asyncio.Transport | None = None
         self.address: str | None = None
 
@@ -140,6 +146,9 @@ class Incoming(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
+        with self._cutting():
+            while self._frames:  # what came before the end came
+                self._take(*self._frames.popleft())
         self._transport = None
         self._ends.ended(self)
 
@@ -147,11 +156,29 @@ class Incoming(asyncio.Protocol):
         """See `asyncio.Protocol`."""
         if self._transport is None or self._transport.is_closing():
             return
+        with self._cutting():
+            self._frames += self._reader.feed(data)
+            self._take_some()
+
+    def _take_some(self) -> None:
+        if self._transport is None:
+            return
+        with self._cutting():
+            for _ in range(min(_TURN, len(self._frames))):
+                self._take(*self._frames.popleft())
+            if self._frames:
+                self._transport.pause_reading()
+                asyncio.get_running_loop().call_soon(self._take_some)
+            else:
+                self._transport.resume_reading()
+
+    @contextmanager
+    def _cutting(self) -> Iterator[None]:
         try:
-            for kind, content in self._reader.feed(data):
-                self._take(kind, content)
+            yield
         except MessageError as error:
             self._complaints.make("a connection was cut that sent no frames of drupe: %s", error)
+            self._frames.clear()
             self.close()
 
     def _take(self, kind: Kind, content: bytes) -> None:

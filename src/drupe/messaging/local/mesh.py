@@ -20,6 +20,8 @@ from drupe.messaging.local.wire import Kind, frame
 from drupe.messaging.origin import Origin
 
 _ADDRESS: Final = re.compile("[0-9a-f]{16}")
+_STRANGERS: Final = 64
+"""So many connections may not have greeted yet: further ones end the oldest of them."""
 _PATIENCE: Final = 5.0
 """Seconds that a newcomer waits for those who do not greet it, because they are stopped."""
 
@@ -39,7 +41,7 @@ class LocalLink:
         self._left = False
         self._receiver: Receiver | None = None
         self._peers: dict[str, Outgoing] = {}
-        self._incoming: set[Incoming] = set()
+        self._incoming: dict[Incoming, None] = {}  # in the order in which they came
         self._greeted: dict[str, asyncio.Event] = {}
         self._meeting: dict[str, asyncio.Task[bool]] = {}
         self._complaints = Complaints(logging.getLogger("drupe.messaging"))
@@ -154,7 +156,12 @@ class LocalLink:
     def _accept(self) -> Incoming:
         assert self._receiver is not None  # noqa: S101 (it listens since it was opened)
         incoming = Incoming(self._receiver, self, self._complaints)
-        self._incoming.add(incoming)
+        self._incoming[incoming] = None
+        strangers = [one for one in self._incoming if one.address is None]
+        if len(strangers) > _STRANGERS:
+            self._complaints.make("a connection was cut that did not greet, to make room")
+            self._incoming.pop(strangers[0])
+            strangers[0].close()
         return incoming
 
     def met(self, address: str) -> None:
@@ -171,7 +178,7 @@ class LocalLink:
     def ended(self, connection: Outgoing | Incoming) -> None:
         """Forget one that is gone, and tell the participant; see `drupe.messaging.local.connection.Ends`."""
         if isinstance(connection, Incoming):
-            self._incoming.discard(connection)
+            self._incoming.pop(connection, None)
         address = connection.address
         if address is None:  # it never said who it is
             return

@@ -25,7 +25,7 @@ from drupe.errors import (
     SealError,
     UnroutableError,
 )
-from drupe.messaging.backlog import Backlog
+from drupe.messaging.backlog import Backlog, weight
 from drupe.messaging.calls import Call
 from drupe.messaging.complaint import Complaints
 from drupe.messaging.envelope import Envelope, Lane, Place
@@ -68,7 +68,7 @@ class RabbitmqLink:
         self._calls: WeakValueDictionary[str, Call] = WeakValueDictionary()
         self._unanswered: dict[str, int] = {}
         self._probes: dict[str, asyncio.Future[bool]] = {}
-        self._news: Backlog[bytes] = Backlog()
+        self._news: Backlog[bytes] = Backlog(weigh=lambda body: weight(len(body)))
         self._telling: asyncio.Task[None] | None = None
         self._working: set[asyncio.Task[None]] = set()
         self._complaints = Complaints(_LOG)
