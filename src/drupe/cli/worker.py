@@ -49,7 +49,12 @@ async def _work(session: Session, *, slots: int, queue: str, grace: float) -> Ex
     with logged(session):
         async with open_worker(session.settings, slots=slots, queue=queue) as working:
             working.runner.add_listener(Lines(session.note).listener)
-            with listening(stop.set, lambda: "stopping: running steps have time to end; again, and it ends at once\n"):
+
+            def ask() -> None:
+                working.runner.stop()  # at once: after a step that blocked the loop, the next one must not slip in
+                stop.set()
+
+            with listening(ask, lambda: "stopping: running steps have time to end; again, and it ends at once\n"):
                 session.say(f"worker {working.runner.owner}: {slots} slots, queue {queue!r}")
                 abandoned = await working.work(stop, grace=grace)
             for process in abandoned:
