@@ -79,7 +79,7 @@ async def test_every_verb_does_what_the_other_controller_does(runner, make):
             status = controller.status(process.pid)
             assert (status.paused, status.status, status.step) == (True, "for tea", "for news")
             assert controller.play(process.pid).settled().outcome is YES
-            assert controller.signal(process.pid, "news", {"a": 1}).receipt.outcome is LATER
+            assert controller.signal(process.pid, "news", {"a": 1}).receipt.outcome in (LATER, YES)
             assert controller.wait(process.pid) == {"heard": {"a": 1}}
             for handles in (
                 controller.pause_all(reason="over"),
