@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from drupe.core.announcement import SUBJECT
 from drupe.core.message import Broadcast, Message, Rpc
 from drupe.core.role import Role
 from drupe.errors import NotEntitledError
@@ -30,7 +31,7 @@ BY_FORM: Final[Mapping[str, Role]] = MappingProxyType(
     {"reply": Role.READ, "rpc": Role.CONTROL, "broadcast": Role.CONTROL, "task": Role.LAUNCH}
 )
 """What everything else takes, by the form of the message; a task takes it whatever it says."""
-NEWS: Final = "state_changed."
+NEWS: Final = f"{SUBJECT}."
 """What the subjects of broadcasts begin with that say where a process is: hints, which the store confirms or not."""
 
 
