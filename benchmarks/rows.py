@@ -63,7 +63,9 @@ def _processes() -> Iterator[Row]:
     for body in ("sync", "async"):
         floor = _work("bare.process:at_once", size=5000)
         works = _sides("process:at_once", floor, size=5000, body=body)
-        yield Row(group="process", name=f"no-op process, 5,000 at once, {body} run", works=works, target=SIX, runs=SHORT)
+        yield Row(
+            group="process", name=f"no-op process, 5,000 at once, {body} run", works=works, target=SIX, runs=SHORT
+        )
 
 
 def _steps() -> Iterator[Row]:

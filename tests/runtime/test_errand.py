@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import CancelledError
+from functools import partial
 
 import pytest
 
@@ -35,6 +36,19 @@ def test_an_errand_that_the_loop_never_saw_fails_with_it():
 
     with pytest.raises(ConnectionError):
         future.result(0)
+
+
+async def test_many_errands_that_are_sent_before_the_loop_looks_are_all_done_in_their_order():
+    done = []
+    sent = errands(asyncio.get_running_loop())
+
+    async def note(number):
+        done.append(number)
+
+    await asyncio.gather(*(asyncio.wrap_future(sent.send(partial(note, number))) for number in range(5)))
+    await asyncio.wrap_future(sent.send(partial(note, 5)))
+
+    assert done == [0, 1, 2, 3, 4, 5]
 
 
 async def test_work_that_is_cancelled_over_there_is_told():

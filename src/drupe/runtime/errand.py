@@ -4,8 +4,10 @@ Every errand ends: with its result, with its error, or with the error of a loop 
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from drupe.runtime import bridge
@@ -34,14 +36,22 @@ class Errands:
         self._gone = gone
         self._open: set[Future[Any]] = set()
         self._tasks: dict[asyncio.Task[Any], Future[Any]] = {}
+        self._sent: deque[tuple[Work, Future[Any]]] = deque()
+        self._is_called = False
 
     def send(self, work: Work) -> "Future[Any]":
         """Have ``work`` done, and get a future of its result."""
         future: Future[Any] = Future()
         self._open.add(future)  # before the hop: either the loop sees the errand, or its end does
         future.add_done_callback(self._open.discard)
-        if not bridge.hop(self._loop, self._begin, work, future):
-            self._finish(future, error=self._gone())
+        self._sent.append((work, future))
+        if (
+            not self._is_called
+        ):  # waking a loop costs more than the errand; once is enough for all that are sent meanwhile
+            self._is_called = True
+            if not bridge.hop(self._loop, self._begin_all):
+                self._is_called = False
+                self._finish(future, error=self._gone())
         return future
 
     def tasks(self) -> "list[asyncio.Task[Any]]":
@@ -58,12 +68,21 @@ class Errands:
         for future in list(self._open):
             self._finish(future, error=self._gone())
 
+    def _begin_all(self) -> None:
+        self._is_called = False  # before looking: what is sent from now on calls again
+        for _ in range(len(self._sent)):
+            self._begin(*self._sent.popleft())
+
     def _begin(self, work: Work, future: "Future[Any]") -> None:
         if not future.cancelled():
             task = self._loop.create_task(work())
             self._tasks[task] = future
             task.add_done_callback(self._done)
-            future.add_done_callback(lambda _: bridge.hop(self._loop, self._cancel, task))
+            future.add_done_callback(partial(self._told, task))
+
+    def _told(self, task: "asyncio.Task[Any]", future: "Future[Any]") -> None:
+        if future.cancelled():
+            bridge.hop(self._loop, self._cancel, task)
 
     def _cancel(self, task: "asyncio.Task[Any]") -> None:
         if task in self._tasks:

@@ -11,12 +11,12 @@ from random import Random
 from typing import Any, Final, Protocol
 
 import aio_pika
-from aiormq.abc import DeliveredMessage
 from aiormq.exceptions import AMQPError, AuthenticationError, ConnectionClosed
 from pamqp.commands import Basic
 
 from drupe.errors import BrokerUnavailableError, CommunicationError, CommunicatorClosedError
 from drupe.messaging.rabbitmq.address import without_password
+from drupe.messaging.rabbitmq.publishing import Publisher
 from drupe.messaging.rabbitmq.topology import QueueForm
 
 _LOG: Final = logging.getLogger("drupe.messaging")
@@ -69,7 +69,7 @@ class Connection:
         self._chance = chance or Random()  # noqa: S311 (spreads attempts, keeps no secret)
         self._owner: Restored
         self._connection: Any = None
-        self._publishing: Channel = None
+        self._publisher: Publisher
         self._up = asyncio.Event()
         self._down = asyncio.Event()
         self._closed = False
@@ -119,7 +119,7 @@ class Connection:
         )
         self._down.clear()
         self._connection.close_callbacks.add(self._lost)
-        self._publishing = await self.channel(confirms=True)
+        self._publisher = Publisher(await self.channel(confirms=True))
         await self._owner.restore()
         if not self._down.is_set():
             self._up.set()
@@ -180,7 +180,6 @@ class Connection:
         exchange: str,
         key: str,
         properties: Properties,
-        mandatory: bool = True,
         patience: float | None = PATIENCE,
     ) -> bool:
         """Have the broker confirm a message; False if it leads nowhere.
@@ -195,7 +194,7 @@ class Connection:
                     await self._up.wait()
                     if self._closed:
                         raise CommunicatorClosedError("this communicator was closed")
-                    answer = await self._published(body, exchange, key, properties, mandatory=mandatory)
+                    answer = await self._published(body, exchange, key, properties)
                     if answer is not None:
                         return answer
         except TimeoutError as error:
@@ -203,32 +202,27 @@ class Connection:
                 f"the broker did not confirm a message within {patience} s; whether it has it is not known"
             ) from error
 
-    async def _published(
-        self, body: bytes, exchange: str, key: str, properties: Properties, *, mandatory: bool
-    ) -> bool | None:
+    async def _published(self, body: bytes, exchange: str, key: str, properties: Properties) -> bool | None:
         """Publish once; None if it has to be tried again."""
-        channel = self._publishing
+        publisher = self._publisher
         try:
-            answer = await channel.basic_publish(
-                body, exchange=exchange, routing_key=key, properties=properties, mandatory=mandatory, wait=False
-            )
+            return await publisher.publish(body, exchange=exchange, key=key, properties=properties)
         except _LOST:
-            await self._settle(channel)
+            await self._settle(publisher)
             return None
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            await self._settle(channel)  # aiormq cancels what waits on a channel that ends
+            await self._settle(publisher)  # aiormq cancels what waits on a channel that ends
             return None
-        return not isinstance(answer, DeliveredMessage)
 
-    async def _settle(self, channel: Channel) -> None:
+    async def _settle(self, publisher: Publisher) -> None:
         """Go on only when it is known whether the channel alone failed, or the connection with it."""
         await asyncio.sleep(0)
-        if self._up.is_set() and channel is self._publishing and channel.is_closed:
+        if self._up.is_set() and publisher is self._publisher and publisher.is_closed:
             try:
-                self._publishing = await self.channel(confirms=True)
+                self._publisher = Publisher(await self.channel(confirms=True))
             except _LOST:
                 self._lost()
 
