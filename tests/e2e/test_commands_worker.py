@@ -217,6 +217,21 @@ def test_a_worker_that_is_to_stop_waits_for_running_steps_and_begins_none(drupe:
     assert drupe.diary() == ["first", "block", "last"]
 
 
+def test_a_worker_ends_in_time_also_if_a_step_blocks_it_for_good(drupe: Shell) -> None:
+    with worker(drupe, "--grace", "0") as command:
+        pid = submit(drupe, "Gate")
+        line_with(command.stdout, "blocked")
+        command.send_signal(signal.SIGTERM)
+        assert f"abandoned: Gate ({pid[-8:]})" in line_with(command.stderr, "abandoned")
+        assert command.wait() == 0
+
+    assert drupe.ok("show", pid, "--json").json["owner"] is None
+    with drupe.blocked("resume", pid) as (resumed, _):
+        drupe.open_gate()
+        assert resumed.wait() == 0
+    assert drupe.diary() == ["first", "block", "block", "last"]
+
+
 def test_changes_are_watched_as_they_come(drupe: Shell) -> None:
     with worker(drupe):
         pid = submit(drupe, "Approval")

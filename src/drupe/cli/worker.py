@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -43,25 +45,42 @@ async def _work(session: Session, *, slots: int, queue: str, grace: float) -> Ex
     from drupe.cli.interrupt import listening
     from drupe.cli.log import logged
     from drupe.cli.progress import Lines
+    from drupe.service.farewell import Farewell
     from drupe.service.wiring import open_worker
 
     stop = asyncio.Event()
     with logged(session):
         async with open_worker(session.settings, slots=slots, queue=queue) as working:
-            working.runner.add_listener(Lines(session.note).listener)
+            runner = working.runner
+            runner.add_listener(Lines(session.note).listener)
+            farewell = Farewell(runner, grace, lambda: _end(session, runner.running()))
+            farewell.start()
 
             def ask() -> None:
-                working.runner.stop()  # at once: after a step that blocked the loop, the next one must not slip in
+                runner.stop()  # at once: after a step that blocked the loop, the next one must not slip in
                 stop.set()
 
-            with listening(ask, lambda: "stopping: running steps have time to end; again, and it ends at once\n"):
-                session.say(f"worker {working.runner.owner}: {slots} slots, queue {queue!r}")
+            def notice() -> str:
+                farewell.begin()
+                return "stopping: running steps have time to end; again, and it ends at once\n"
+
+            with listening(ask, notice):
+                session.say(f"worker {runner.owner}: {slots} slots, queue {queue!r}")
                 abandoned = await working.work(stop, grace=grace)
-            for process in abandoned:
-                session.note(
-                    f"abandoned: {name(process.kind)} ({short(process.pid)}); its step is repeated by whoever is next"
-                )
+            _name(session, abandoned)
+        farewell.stop()
     return ExitCode.OK
+
+
+def _end(session: Session, abandoned: Iterable[Any]) -> None:
+    """End although a step blocks the loop; called on another thread, when nothing is held here any more."""
+    _name(session, abandoned)
+    os._exit(ExitCode.OK)
+
+
+def _name(session: Session, abandoned: Iterable[Any]) -> None:
+    for process in abandoned:
+        session.note(f"abandoned: {name(process.kind)} ({short(process.pid)}); its step is repeated by whoever is next")
 
 
 @click.command(short_help="Have a worker run a process.")

@@ -14,7 +14,15 @@ import msgspec
 
 from drupe.core.lifecycle import TERMINAL, State
 from drupe.core.record import Query, Record
-from drupe.errors import CorruptedError, OwnedError, SnapshotError, StoreError, TaskRejectedError, UnknownClassError
+from drupe.errors import (
+    CorruptedError,
+    FencedError,
+    OwnedError,
+    SnapshotError,
+    StoreError,
+    TaskRejectedError,
+    UnknownClassError,
+)
 from drupe.interfaces.communicator import DEFAULT_QUEUE, Communicator
 from drupe.interfaces.registry import Registry
 from drupe.service.launcher import Launcher
@@ -75,15 +83,22 @@ class Worker:
 
         Returns:
             The processes whose step did not end within ``grace`` seconds; whoever runs them next takes it again.
+
+        Raises:
+            FencedError: the worker was declared dead by others, and nothing is its own any more.
         """
         launcher = Launcher(self._runner, self._registry, self._slots)
         subscription = await self._communicator.subscribe_task(launcher, queue=self._queue, prefetch=self._count)
-        sweeping = asyncio.get_running_loop().create_task(self._sweep_again_and_again())
+        loop = asyncio.get_running_loop()
+        sweeping, stopping = loop.create_task(self._sweep_again_and_again()), loop.create_task(stop.wait())
         try:
-            await stop.wait()
+            await asyncio.wait([sweeping, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if not stop.is_set():
+                await sweeping
         finally:
             sweeping.cancel()
-            await asyncio.gather(sweeping, return_exceptions=True)
+            stopping.cancel()
+            await asyncio.gather(sweeping, stopping, return_exceptions=True)
         await subscription.unsubscribe()
         self._runner.stop()
         try:
@@ -96,12 +111,13 @@ class Worker:
     # --- what nobody holds -----------------------------------------------------------------------------------
 
     async def _sweep_again_and_again(self) -> None:
-        while True:
+        while not self._runner.stopping:
             try:
                 await self.sweep()
             except StoreError as error:
                 _LOG.warning("the store could not be looked through: %s", error)
             await asyncio.sleep(self._sweep)
+        raise FencedError(f"worker {self._runner.owner} was declared dead by others, which run its processes now")
 
     async def sweep(self) -> list[str]:
         """Take up what lives, is not paused and is held by nobody, as far as there are slots; get the pids."""
