@@ -126,23 +126,12 @@ async def _submitted(
 ) -> ExitCode:
     from drupe.cli.log import logged
     from drupe.cli.watching import ended
-    from drupe.engine.process import Process
-    from drupe.engine.registry import ClassRegistry
     from drupe.errors import DeadlineError
-    from drupe.runtime.ids import RandomIds
-    from drupe.service.launching import Launching
     from drupe.service.wiring import open_remote
 
     with logged(session):
         async with open_remote(session.settings) as remote:
-            launching = Launching(
-                remote.communicator,
-                remote.store,
-                registry=ClassRegistry(Process),
-                ids=RandomIds(),
-                wait=remote.controller.wait,
-            )
-            launch = await launching.launch(process_class, inputs, pid=pid, queue=given["queue"])
+            launch = await remote.controller.launch(process_class, inputs, pid=pid, queue=given["queue"])
             if not given["waits"]:
                 session.put({"pid": launch.pid}) if session.json else session.say(launch.pid)
                 with contextlib.suppress(DeadlineError):

@@ -5,7 +5,7 @@ Nothing is done twice: each method hands the controller's own over to the thread
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -15,11 +15,13 @@ from drupe.core.attributes import FrozenAttributes
 from drupe.core.order import Receipt
 from drupe.core.record import Query
 from drupe.core.status import Status
+from drupe.engine.process import Process
 from drupe.errors import ClosedError, LoopError
-from drupe.interfaces.communicator import DEADLINE
+from drupe.interfaces.communicator import DEADLINE, DEFAULT_QUEUE
 from drupe.runtime import bridge
 from drupe.runtime.errand import Errands
 from drupe.service.controller import Controller, Handle
+from drupe.service.launching import Launch
 
 T = TypeVar("T")
 
@@ -42,6 +44,27 @@ class BlockingHandle:
     def settled(self, *, deadline: float | None = DEADLINE) -> Receipt:
         """Wait for the final answer; see `Handle.settled`."""
         return self._controller.call(lambda _: self._handle.settled(deadline=deadline))
+
+
+class BlockingLaunch:
+    """Something that a worker was asked to run; see `drupe.service.launching.Launch`.
+
+    Attributes:
+        pid: the process.
+    """
+
+    def __init__(self, controller: "BlockingController", launch: Launch) -> None:
+        self._controller = controller
+        self._launch = launch
+        self.pid = launch.pid
+
+    def taken(self, *, deadline: float | None = DEADLINE) -> None:
+        """Wait until a worker runs it; see `Launch.taken`."""
+        self._controller.call(lambda _: self._launch.taken(deadline=deadline))
+
+    def result(self, *, deadline: float | None = DEADLINE) -> Any:
+        """Wait for the outputs; see `Launch.result`."""
+        return self._controller.call(lambda _: self._launch.result(deadline=deadline))
 
 
 class BlockingController:
@@ -100,6 +123,38 @@ class BlockingController:
     def _refuse_own_thread(self) -> None:
         if threading.current_thread() is self._thread:
             raise LoopError("this is the controller's own thread, which would wait for itself; await its `Controller`")
+
+    # --- having workers run something -------------------------------------------------------------------------
+
+    def launch(
+        self,
+        process_class: type[Process] | str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        pid: str | None = None,
+        queue: str = DEFAULT_QUEUE,
+        deadline: float | None = DEADLINE,
+    ) -> BlockingLaunch:
+        """See `Controller.launch`."""
+        return BlockingLaunch(
+            self, self.call(lambda one: one.launch(process_class, inputs, pid=pid, queue=queue, deadline=deadline))
+        )
+
+    def execute(
+        self,
+        process_class: type[Process] | str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        pid: str | None = None,
+        queue: str = DEFAULT_QUEUE,
+        deadline: float | None = DEADLINE,
+    ) -> Any:
+        """See `Controller.execute`."""
+        return self.call(lambda one: one.execute(process_class, inputs, pid=pid, queue=queue, deadline=deadline))
+
+    def continue_(self, pid: str, *, queue: str = DEFAULT_QUEUE, deadline: float | None = DEADLINE) -> BlockingLaunch:
+        """See `Controller.continue_`."""
+        return BlockingLaunch(self, self.call(lambda one: one.continue_(pid, queue=queue, deadline=deadline)))
 
     # --- verbs -----------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ broadcast of the change, or by asking the store again: each alone is enough.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -25,15 +25,18 @@ from drupe.core.message import (
 from drupe.core.order import KILL, Order, Receipt
 from drupe.core.record import Query, Record
 from drupe.core.status import Progress, Status
+from drupe.engine.process import Process
+from drupe.engine.registry import ClassRegistry
 from drupe.errors import CommunicationError, DeadlineError, MessageError
 from drupe.interfaces.ambient import Clock, Ids
-from drupe.interfaces.communicator import DEADLINE, Communicator
+from drupe.interfaces.communicator import DEADLINE, DEFAULT_QUEUE, Communicator
 from drupe.interfaces.store import Store
 from drupe.runtime.clock import SystemClock, tick
 from drupe.runtime.ids import RandomIds
 from drupe.service.deadline import within
 from drupe.service.descent import descendants, matching
 from drupe.service.hint import Hints
+from drupe.service.launching import Launch, Launching
 from drupe.service.news import News
 from drupe.service.outcome import outcome_of
 from drupe.service.overruling import Overruling
@@ -76,14 +79,15 @@ class Handle:
 
 
 class Controller:
-    """Pauses, plays, kills, signals and watches processes of a store; an async context manager, to be used on one loop.
+    """Launches, pauses, plays, kills, signals and watches processes of a store; an async context manager, to be used on one loop.
 
     Every call takes a deadline in seconds and ends by it. What is asked is in the store when a verb returns,
     and a receipt says what became of it.
 
     Args:
         store: where the processes are; open.
-        communicator: how their owners are told, and how one hears of changes; open. None leaves it to asking the store.
+        communicator: how their owners are told, how one hears of changes, and how workers are asked to run something; open.
+            None leaves it to asking the store, and nothing can be launched.
         presence: how owners of this machine show that they live; None leaves it to leases.
         poll: seconds after which the store is asked again, at most; None leaves it to messages.
         clock: time.
@@ -108,6 +112,7 @@ class Controller:
         self._overruling = Overruling(store, is_dead=is_dead, clock=self._clock)
         self._news = News(poll)
         self._hints = Hints(communicator, self._news.stir)
+        self._launching = Launching(communicator, store, registry=ClassRegistry(Process), ids=self._ids, wait=self.wait)
 
     async def __aenter__(self) -> Self:
         if self._communicator is not None:
@@ -119,6 +124,38 @@ class Controller:
     ) -> None:
         await self._hints.close()
         await self._news.close()
+
+    # --- having workers run something -------------------------------------------------------------------------
+
+    async def launch(
+        self,
+        process_class: type[Process] | str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        pid: str | None = None,
+        queue: str = DEFAULT_QUEUE,
+        deadline: float | None = DEADLINE,
+    ) -> Launch:
+        """Have a worker create a process and run it; see `drupe.service.launching.Launching.launch`."""
+        async with within(deadline, "no worker was asked to create a process"):
+            return await self._launching.launch(process_class, inputs, pid=pid, queue=queue)
+
+    async def execute(
+        self,
+        process_class: type[Process] | str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        pid: str | None = None,
+        queue: str = DEFAULT_QUEUE,
+        deadline: float | None = DEADLINE,
+    ) -> Any:
+        """Have a worker create a process and run it, as one request, and get its outputs; see `Launching.execute`."""
+        return await self._launching.execute(process_class, inputs, pid=pid, queue=queue, deadline=deadline)
+
+    async def continue_(self, pid: str, *, queue: str = DEFAULT_QUEUE, deadline: float | None = DEADLINE) -> Launch:
+        """Have a worker go on with a process, if nobody runs it; see `Launching.continue_`."""
+        async with within(deadline, f"no worker was asked to go on with process {pid}"):
+            return await self._launching.continue_(pid, queue=queue)
 
     # --- verbs -----------------------------------------------------------------------------------------------
 

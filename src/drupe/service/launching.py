@@ -5,8 +5,7 @@ no half of it can be lost: once the queue has the task, a worker will do all of 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from drupe import errors
@@ -15,11 +14,18 @@ from drupe.core.message import ContinueRequest, ExecuteRequest, LaunchRequest, R
 from drupe.core.record import Record
 from drupe.engine.process import Process
 from drupe.engine.registry import kind_of
-from drupe.errors import DeadlineError, DrupeError, RemoteError, UnknownClassError, UnknownProcessError
+from drupe.errors import (
+    CommunicationError,
+    DrupeError,
+    RemoteError,
+    UnknownClassError,
+    UnknownProcessError,
+)
 from drupe.interfaces.ambient import Ids
 from drupe.interfaces.communicator import DEADLINE, DEFAULT_QUEUE, Communicator, TaskReceipt
 from drupe.interfaces.registry import Registry
 from drupe.interfaces.store import Store
+from drupe.service.deadline import within
 
 _POLL: Final = 1.0
 """Seconds after which the store is asked, though no reply came."""
@@ -71,7 +77,7 @@ class Launch:
             RemoteError: the worker failed in another way.
             DeadlineError: nobody has taken it so far. It stays in the queue, and waiting again is allowed.
         """
-        async with _within(deadline, f"no worker has taken process {self.pid}"):
+        async with within(deadline, f"no worker has taken process {self.pid}"):
             reply = asyncio.get_running_loop().create_task(self._receipt.result(deadline=None))
             try:
                 while not (await asyncio.wait([reply], timeout=_POLL))[0]:
@@ -91,7 +97,7 @@ class Launch:
             ExceptedError: it ended by an exception.
             DrupeError: as in `taken`.
         """
-        async with _within(deadline, f"process {self.pid} has not ended"):
+        async with within(deadline, f"process {self.pid} has not ended"):
             await self.taken(deadline=None)
             return await self._wait(self.pid)
 
@@ -106,7 +112,7 @@ class Launching:
     """Asks workers to run processes.
 
     Args:
-        communicator: where they listen; open.
+        communicator: where they listen; open. None: nobody can be asked.
         store: where they keep their processes; open.
         registry: the classes that are at hand here.
         ids: makes pids.
@@ -115,7 +121,7 @@ class Launching:
 
     def __init__(
         self,
-        communicator: Communicator,
+        communicator: Communicator | None,
         store: Store,
         *,
         registry: Registry,
@@ -148,6 +154,7 @@ class Launching:
             InputError: the inputs do not fit; nothing was asked for.
             MessageError: class or pid are not what a worker would take, or the inputs are too large for a message.
             UnsavableError: an input could not be read again; names the path.
+            CommunicationError: there is no way to a worker.
         """
         kind, given, pid = self._checked(process_class, inputs, pid)
         return await self._sent(LaunchRequest(kind=kind, inputs=given, pid=pid), pid, queue, done=lambda _: True)
@@ -196,20 +203,10 @@ class Launching:
             return None
 
     async def _sent(self, request: Request, pid: str, queue: str, *, done: Callable[[Record], bool]) -> Launch:
+        if self._communicator is None:
+            raise CommunicationError("workers are asked through a communicator, and this controller was given none")
         receipt = await self._communicator.task_send(request_body(request), queue=queue)
         return Launch(pid, receipt, store=self._store, done=done, wait=self._wait)
-
-
-@asynccontextmanager
-async def _within(deadline: float | None, otherwise: str) -> AsyncIterator[None]:
-    limit = asyncio.timeout(deadline)
-    try:
-        async with limit:
-            yield
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        raise DeadlineError(f"{otherwise} within {deadline:g} s; that may still happen") from None
 
 
 def _told(error: RemoteError) -> DrupeError:

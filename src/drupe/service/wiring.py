@@ -148,13 +148,23 @@ async def open_remote(settings: Settings) -> AsyncIterator[Remote]:
 
 
 @asynccontextmanager
-async def open_controller(settings: Settings, communicator: Communicator | None = None) -> AsyncIterator[Controller]:
+async def open_controller(
+    settings: Settings, communicator: Communicator | None = None, *, in_touch: bool = False
+) -> AsyncIterator[Controller]:
     """Get a controller of the processes in the store that the settings name, for the time of a block.
 
     Args:
-        settings: which store.
-        communicator: how owners are told, and how one hears of changes; open. None leaves it to asking the store.
+        settings: which store, and which broker.
+        communicator: how workers and owners are told, and how one hears of changes; open. None leaves it to asking the store.
+        in_touch: have one made, by the settings, as workers have it. It takes this to launch anything.
+
+    Raises:
+        CommunicationError: the broker cannot be reached.
     """
+    if in_touch:
+        async with open_remote(settings) as remote:
+            yield remote.controller
+        return
     store = open_store(settings)
     await store.open()
     try:
