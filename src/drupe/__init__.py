@@ -27,9 +27,12 @@ from drupe.engine.workchain import WorkChain as WorkChain
 from drupe.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from drupe.core.broadcast_filter import BroadcastFilter as BroadcastFilter
     from drupe.service.blocking import BlockingController as BlockingController
     from drupe.service.controller import Controller as Controller
     from drupe.service.runner import Runner as Runner
+    from drupe.service.wiring import open_blocking_communicator as open_blocking_communicator
+    from drupe.service.wiring import open_communicator as open_communicator
     from drupe.service.wiring import open_controller as open_controller
     from drupe.service.wiring import open_runner as open_runner
 
@@ -48,7 +51,11 @@ def __getattr__(name: str) -> Any:
         from drupe.service.controller import Controller
 
         return Controller
-    if name in ("open_controller", "open_runner"):
+    if name == "BroadcastFilter":
+        from drupe.core.broadcast_filter import BroadcastFilter
+
+        return BroadcastFilter
+    if name in ("open_blocking_communicator", "open_communicator", "open_controller", "open_runner"):
         from drupe.service import wiring
 
         return getattr(wiring, name)

@@ -14,7 +14,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -74,10 +74,17 @@ def _settled(text: str) -> str:
 
 
 class Reader:
-    """Somebody who tries out a page, in an empty folder of their own, which is the current one."""
+    """Somebody who tries out a page, in an empty folder of their own, which is the current one.
 
-    def __init__(self, path: Path, folder: Path) -> None:
+    Args:
+        path: of the page.
+        folder: their own.
+        here: what they have to write instead of what is on the page, because that is elsewhere here.
+    """
+
+    def __init__(self, path: Path, folder: Path, here: Mapping[str, str] | None = None) -> None:
         self._path = path
+        self._here = here or {}
         self._folder = folder
         self._module = ModuleType("page")
         self._printed = ""
@@ -94,7 +101,10 @@ class Reader:
     def read(self) -> None:
         """Do everything that the page says; AssertionError where it is not as the page says."""
         sys.modules["page"] = self._module
-        for block in blocks(self._path.read_text("utf-8")):
+        text = self._path.read_text("utf-8")
+        for there, here in self._here.items():
+            text = text.replace(there, here)
+        for block in blocks(text):
             getattr(self, f"_{block.language}", self._look)(block)
 
     def _look(self, block: Block) -> None:

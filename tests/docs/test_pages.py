@@ -2,11 +2,14 @@
 
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.architecture.source import ROOT
 from tests.docs.page import PAGES, Reader, agrees, blocks
+
+BROKERED = [ROOT / "docs" / "how-to" / "rabbitmq.md"]
 
 
 @pytest.fixture
@@ -24,9 +27,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", sorted({*PAGES} - {*BROKERED}), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_block_of_a_page_does_what_the_page_says(path: Path, folder: Path) -> None:
     Reader(path, folder).read()
+
+
+@pytest.mark.slow
+@pytest.mark.service("rabbitmq")
+@pytest.mark.parametrize("path", BROKERED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_so_does_every_block_of_a_page_with_a_broker(path: Path, folder: Path, broker_url: str) -> None:
+    Reader(
+        path,
+        folder,
+        {
+            "amqp://guest:guest@localhost/": broker_url,
+            "@localhost/": f"@{urlsplit(broker_url).netloc.rpartition('@')[2]}/",
+        },
+    ).read()
 
 
 def read(text: str, folder: Path) -> None:

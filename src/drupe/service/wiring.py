@@ -2,8 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -17,6 +17,7 @@ from drupe.interfaces.store import Store
 from drupe.messaging.local.communicator import LocalCommunicator
 from drupe.messaging.loop import LoopCommunicator
 from drupe.messaging.thread import ThreadCommunicator
+from drupe.runtime import bridge
 from drupe.service import keys
 from drupe.service.attendant import POLL
 from drupe.service.classes import ListedClasses
@@ -66,10 +67,12 @@ def communicator_for(settings: Settings, store: Store) -> FarCommunicator:
     Raises:
         SettingsError: the broker's address cannot be, or its library is not installed.
     """
+    return LoopCommunicator(ThreadCommunicator(_maker(settings, store)))
+
+
+def _maker(settings: Settings, store: Store) -> Callable[[], Communicator]:
     if settings.broker == LOCAL:
-        return LoopCommunicator(
-            ThreadCommunicator(partial(LocalCommunicator, meeting_folder(settings.store), store.tasks))
-        )
+        return partial(LocalCommunicator, meeting_folder(settings.store), store.tasks)
     try:
         from drupe.messaging.rabbitmq.communicator import RabbitmqCommunicator
         from drupe.messaging.rabbitmq.topology import Topology
@@ -78,7 +81,49 @@ def communicator_for(settings: Settings, store: Store) -> FarCommunicator:
     topology = Topology(prefix=f"drupe.{_name(settings.store)}")  # workers of another store on this broker are others
     make = partial(RabbitmqCommunicator, settings.broker, topology=topology, keys=keys.of(settings))
     make()  # what cannot be is refused here, and not on the thread
-    return LoopCommunicator(ThreadCommunicator(make))
+    return make
+
+
+@asynccontextmanager
+async def open_communicator(settings: Settings) -> AsyncIterator[FarCommunicator]:
+    """Get a communicator among those of the settings' broker, for the time of a block.
+
+    Its connection lives on a thread of its own, and what is subscribed is called on the running loop.
+
+    Args:
+        settings: which broker, and which store: tasks lie in it where there is no broker, and programs with another
+            store are in another world.
+
+    Raises:
+        SettingsError: the broker's address cannot be, or its library is not installed.
+        CommunicationError: the broker cannot be reached.
+    """
+    store = open_store(settings)
+    await store.open()
+    try:
+        communicator = communicator_for(settings, store)
+        await communicator.open()
+        try:
+            yield communicator
+        finally:
+            await communicator.close()
+    finally:
+        await store.close()
+
+
+@contextmanager
+def open_blocking_communicator(settings: Settings) -> Iterator[ThreadCommunicator]:
+    """Get a communicator for plain code, for the time of a block; what is taken and raised is as in `open_communicator`.
+
+    What is subscribed is called on the communicator's thread.
+    """
+    store = open_store(settings)
+    bridge.run(store.open())
+    try:
+        with ThreadCommunicator(_maker(settings, store)) as communicator:
+            yield communicator
+    finally:
+        bridge.run(store.close())
 
 
 def open_runner(

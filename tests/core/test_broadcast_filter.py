@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drupe.messaging.filter import BroadcastFilter
+from drupe.core.broadcast_filter import BroadcastFilter
 
 
 @pytest.mark.parametrize(
