@@ -201,6 +201,11 @@ def _messages() -> Iterator[Row]:
     works = {side: _work(f"{place}.messages:registered", size=1_000) for side, place in THEIRS.items()}
     target = Target("seconds at most", 0.5)
     yield Row(group="messages", name="1,000 names answered to (RabbitMQ)", works=works, target=target, clock="wall")
+    works = {"drupe": _work("ours.messages:killed", size=1_000)}
+    target = Target("seconds at most", 1.0)
+    yield Row(
+        group="messages", name="1,000 waiting processes killed (RabbitMQ)", works=works, target=target, clock="wall"
+    )
     works = {"drupe": _work("ours.messages:local_calls", size=1_000, flight=1)}
     target = Target("seconds at most", 0.3e-3)
     yield Row(group="messages", name="RPC, one after the other (local)", works=works, target=target, clock="wall")

@@ -10,10 +10,12 @@ from pathlib import Path
 import workload
 from stopwatch import Stopwatch
 
+from drupe import Process, State, Wait, open_controller, open_runner
 from drupe.messaging.local.communicator import LocalCommunicator
 from drupe.messaging.rabbitmq.communicator import RabbitmqCommunicator
 from drupe.messaging.rabbitmq.topology import Topology
 from drupe.messaging.thread import ThreadCommunicator
+from drupe.service import profile
 from drupe.storage.memory_queue import MemoryTaskQueue
 from drupe.storage.sqlite import SqliteStore
 
@@ -90,6 +92,34 @@ def registered(watch: Stopwatch, *, size: int) -> int:
         await here.close()
 
     asyncio.run(main())
+    return 1
+
+
+class Waiting(Process):
+    def run(self):
+        return Wait()
+
+
+def killed(watch: Stopwatch, *, size: int) -> int:
+    """Have so many waiting processes of a runner killed by a controller, until each says so; the unit is all of them."""
+
+    async def main(folder):
+        settings = profile.load(folder=folder, environment={}, flags={"broker": os.environ["DRUPE_BENCH_AMQP"]})
+        async with (
+            open_runner(settings, in_touch=True) as runner,
+            open_controller(settings, in_touch=True) as controller,
+        ):
+            processes = [await runner.launch(Waiting) for _ in range(size)]
+            while any(process.state is not State.WAITING for process in processes):  # noqa: ASYNC110 (before the clock)
+                await asyncio.sleep(0.01)
+            with watch:
+                handles = await controller.kill_all()
+                await asyncio.gather(*(handle.settled() for handle in handles))
+            assert all(process.state is State.KILLED for process in processes)
+            await asyncio.gather(*processes, return_exceptions=True)
+
+    with tempfile.TemporaryDirectory(prefix="drupe-") as folder:
+        asyncio.run(main(Path(folder)))
     return 1
 
 

@@ -698,3 +698,34 @@ async def test_a_parent_hears_that_its_child_was_killed_by_force(desk):
     with pytest.raises(KilledError, match="by force"):
         await process
     assert process.state is State.EXCEPTED
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_what_was_asked_while_a_step_blocked_the_loop_is_heard_before_the_next_step(desk, named):
+    taken = []
+
+    class Blocking(Process):
+        def run(self):
+            elsewhere = desk.another().store
+
+            async def ask():
+                await elsewhere.open()
+                await elsewhere.ask([desk.order(self, PAUSE)])
+                await elsewhere.close()
+                desk.runner.attend(self.pid if named else None)
+
+            thread = threading.Thread(target=lambda: asyncio.run(ask()))
+            thread.start()
+            thread.join()
+            return Continue(self.after)
+
+        def after(self):
+            taken.append("after")
+
+    process = await desk.runner.launch(Blocking)
+    await until(lambda: process.paused or process.state in TERMINAL)
+
+    assert not taken
+    process.play()
+    await process
+    assert taken == ["after"]

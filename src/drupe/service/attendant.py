@@ -69,6 +69,8 @@ class Attendant:
         """The processes that are being attended to."""
         self._wanted: dict[str, Look] = {}
         """Those that are to be, and because of what."""
+        self._hints: dict[Future[None], str | None] = {}
+        """Those that it was given and has not looked for yet: the loop may be blocked."""
 
     def open(self) -> None:
         """Begin, on the running loop."""
@@ -98,16 +100,26 @@ class Attendant:
         looked: Future[None] = Future()
         looked.set_running_or_notify_cancel()  # who waits for it may stop waiting
 
+        def end(_: object = None) -> None:
+            del self._hints[looked]
+            looked.set_result(None)
+
         def look() -> None:
             task = self._look(pid, ~Look(0)) if pid is not None else self._look_at_all()
             if task is None:
-                looked.set_result(None)
+                end()
             else:
-                task.add_done_callback(lambda _: looked.set_result(None))
+                task.add_done_callback(end)
 
+        self._hints[looked] = pid
         if self._loop is None or not bridge.hop(self._loop, look):
-            looked.set_result(None)
+            end()
         return looked
+
+    async def heard(self, pid: str) -> None:
+        """Look for orders to a process first, if it was given a hint while a step ran, which may have blocked the loop."""
+        if self._hints and any(hint in (pid, None) for hint in list(self._hints.values())):
+            await self.attended(pid)
 
     def listen(self, process: Any) -> None:
         """The process begins to wait for a signal: one may be there already."""

@@ -74,6 +74,10 @@ class Attending(Protocol):
         """Take up the orders to a process that is ours from now on."""
         ...
 
+    async def heard(self, pid: str) -> None:
+        """Take up those that somebody told of while a step blocked the loop."""
+        ...
+
 
 class Announcing(Protocol):
     """How others hear of what was committed: by `service.announcer`. It returns at once, and never raises."""
@@ -208,15 +212,15 @@ class StoredHost:
             process._life.abandon(await self.loss(process))
             raise
         self._probe("host.committed")
-        for answer in change.answers:
-            if (pursuit := tenure.orders.get(answer.id)) is not None:
-                pursuit.answered = True
+        _note_answers(tenure, change)
         if self.announcer is not None:
             self.announcer.changed(change, process.kind)
         tenure.seq, tenure.last, tenure.origin = change.seq, snapshot, snapshot.origin
         resumed, tenure.resumed = tenure.resumed, tenure.resumed and change.event in _STANDING
         for child, birth, first in born:
             await self._take_born(child, birth, Tenure(1, 1, first), sure=not resumed)
+        if change.event == "step":
+            await self.attendant.heard(change.pid)
         if cancelled is not None:
             raise cancelled
 
@@ -357,3 +361,9 @@ class StoredHost:
 
     def _is_new(self, record: Record) -> bool:
         return record.owner == self.owner and record.epoch == 1 and record.seq == 1
+
+
+def _note_answers(tenure: Tenure, change: Change) -> None:
+    for answer in change.answers:
+        if (pursuit := tenure.orders.get(answer.id)) is not None:
+            pursuit.answered = True

@@ -24,7 +24,7 @@ _LOG: Final = logging.getLogger("drupe.messaging")
 PATIENCE: Final = 30.0
 """Seconds that who sends waits for a connection, unless it has a deadline of its own."""
 _FIRST_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 15.0
+_LONGEST_PAUSE: Final = 5.0
 _IN_FLIGHT: Final = 1024
 _LOST: Final = (AMQPError, OSError, RuntimeError)
 """What aiormq raises when a connection or channel ends under a call."""

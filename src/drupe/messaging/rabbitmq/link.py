@@ -193,7 +193,8 @@ class RabbitmqLink:
         queue = self._topology.reply_queue(address).name
         properties = Basic.Properties(reply_to=self._address, delivery_mode=2)
         try:
-            await self._connection.publish(body, exchange="", key=queue, properties=properties)
+            # However long the broker is away: what is answered is done, and would not be answered again.
+            await self._connection.publish(body, exchange="", key=queue, properties=properties, patience=None)
             if tag is not None and channel is self._channel:
                 await channel.basic_ack(tag, wait=False)
         except (BrokerUnavailableError, OSError, RuntimeError) as error:
