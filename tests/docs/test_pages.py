@@ -1,5 +1,8 @@
 """What the documentation shows is what happens."""
 
+import contextlib
+import os
+import signal
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,9 +24,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(str(folder))
     before = set(sys.modules)
     yield folder
+    end_workers(folder)
     for name in set(sys.modules) - before:
         if name == "page" or str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
             del sys.modules[name]
+
+
+def end_workers(folder: Path) -> None:
+    """End what a page has started in the background, if it did not get to the line that does."""
+    for file in folder.glob("*.pid"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(file.read_text()), signal.SIGKILL)
 
 
 @pytest.mark.slow

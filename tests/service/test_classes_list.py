@@ -1,14 +1,16 @@
 """The project's own list of what to import: short, private, and refused when it may be somebody else's."""
 
 import os
+import secrets
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from drupe.errors import ClassPathError, SettingsError
+from drupe.errors import ClassPathError, SettingsError, UnknownClassError
 from drupe.service import profile, project
+from drupe.service.classes import ListedClasses
 
 
 @pytest.fixture
@@ -121,3 +123,16 @@ def test_a_list_that_cannot_be_written_is_told(settings: profile.Settings) -> No
 
     with pytest.raises(SettingsError, match=r"classes.toml cannot be written"):
         project.add(settings, "flow")
+
+
+def test_what_is_listed_before_somebody_stays_and_was_not_imported_is_found(settings: profile.Settings) -> None:
+    name = f"late_{secrets.token_hex(4)}"
+    path = Path(file(settings, f"{name}.py"))
+    path.write_text("from drupe import Process\n\n\nclass Late(Process):\n    pass\n")
+    project.add(settings, str(path))
+
+    classes = ListedClasses(settings)
+
+    assert classes.find(f"{name}:Late").__name__ == "Late"
+    with pytest.raises(UnknownClassError):
+        classes.find(f"{name}:Later")

@@ -93,7 +93,8 @@ class ListedClasses:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._known = ClassRegistry(Process)
-        self._listed = project.listed(settings)
+        self._tried: set[str] = set()
+        """What this has imported, or tried to; what others imported before is found at hand, or imported once more."""
 
     def find(self, kind: str) -> type[Any]:
         """Get the class of an identifier.
@@ -115,9 +116,9 @@ class ListedClasses:
         except SettingsError as error:
             _LOG.warning("%s", error)
             return False
-        new = [name for name in listed if name not in self._listed]
-        self._listed = listed
+        new = [name for name in listed if name not in self._tried]
         for name in new:
+            self._tried.add(name)
             try:
                 import_one(name, folder=self._settings.folder)
             except DrupeError as error:
