@@ -98,7 +98,7 @@ def _nesting() -> Iterator[Row]:
     for depth in (1, 10, 50):
         floor = _work("bare.process:nested", size=500, depth=depth)
         works = _sides("nesting:executed", floor, size=500, depth=depth)
-        yield Row(group="nesting", name=f"nested `execute()`, depth {depth}", works=works, target=THREE)
+        yield Row(group="nesting", name=f"nested `execute()`, depth {depth}", works=works, target=THREE, runs=SHORT)
     work = _work("both.nesting:executed", size=1, depth=5_000)
     works = {"drupe": work, "plumpy": work}
     yield Row(group="nesting", name="nested `execute()`, depth 5,000", works=works, target=Target("works"))
