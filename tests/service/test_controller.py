@@ -30,7 +30,7 @@ from drupe.storage.memory_state import MemoryState
 from drupe.storage.sqlite import SqliteStore
 from drupe.testing.clock import ManualClock
 from drupe.testing.host_case import settle
-from tests.service.samples import Gate, reached
+from tests.service.samples import Gate, reached, until
 
 QUICKLY = 0.005
 PATIENCE = 20.0
@@ -485,3 +485,29 @@ async def test_no_call_lasts_longer_than_its_deadline(runner, controller):
         with pytest.raises(DeadlineError, match=process.pid):
             await getattr(controller, call)(process.pid, *arguments, deadline=0.02)
     process.gate.open.set()
+
+
+@pytest.mark.parametrize("force", [True, False])
+async def test_what_a_controller_changes_itself_is_told_to_everybody(town, controller, force):
+    if not town.messages:
+        return
+    heard = []
+    await (await town.communicator()).subscribe_broadcast(
+        lambda broadcast: heard.append((broadcast.sender, broadcast.subject, broadcast.body["paused"]))
+    )
+    async with Runner(town.place(clock=town.clock)) as runner:
+        process = await runner.create(Listening)
+
+    if force:
+        await controller.kill(process.pid, force=True)
+        told = [(process.pid, "state_changed.created.killed", False)]
+    else:
+        await controller.pause(process.pid)
+        await controller.play(process.pid)
+        told = [
+            (process.pid, "state_changed.created.created", True),
+            (process.pid, "state_changed.created.created", False),
+        ]
+    await until(lambda: len(heard) >= len(told))
+
+    assert heard == told

@@ -109,9 +109,9 @@ class Controller:
         self._clock = clock or SystemClock()
         self._ids = ids or RandomIds()
         is_dead = presence.is_dead if presence is not None else lambda _: False
-        self._overruling = Overruling(store, is_dead=is_dead, clock=self._clock)
         self._news = News(poll)
         self._hints = Hints(communicator, self._news.stir)
+        self._overruling = Overruling(store, is_dead=is_dead, clock=self._clock, tell=self._hints.changed)
         self._launching = Launching(communicator, store, registry=ClassRegistry(Process), ids=self._ids, wait=self.wait)
 
     async def __aenter__(self) -> Self:

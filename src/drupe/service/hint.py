@@ -1,13 +1,17 @@
-"""Telling owners and workers that there is something to do. Nothing depends on it: what gets lost is found by looking."""
+"""Telling owners and workers that there is something to do, and everybody what was done here.
+
+Nothing depends on it: what gets lost is found by looking.
+"""
 
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
+from drupe.core import announcement
 from drupe.core.lifecycle import TERMINAL
 from drupe.core.message import ContinueRequest, LookRequest, request_body
-from drupe.core.record import Record
+from drupe.core.record import Change, Record
 from drupe.errors import CommunicationError
 from drupe.interfaces.communicator import Communicator
 
@@ -54,6 +58,11 @@ class Hints:
             if self._communicator is not None and row.owner is None and row.state not in TERMINAL:
                 self._send(self._go_on(self._communicator, row.pid))
 
+    def changed(self, change: Change, kind: str) -> None:
+        """Tell everybody of a change that was made here to a process of the class ``kind``."""
+        if self._communicator is not None:
+            self._send(self._changed(self._communicator, change, kind))
+
     def _send(self, hint: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(hint)
         self._tasks.add(task)
@@ -74,3 +83,11 @@ class Hints:
             await communicator.task_send(request_body(ContinueRequest(pid=pid)), no_reply=True)
         except CommunicationError as error:
             _LOG.debug("no worker was told to go on with process %s: %s", pid, error)
+
+    async def _changed(self, communicator: Communicator, change: Change, kind: str) -> None:
+        subject = announcement.subject(change.was, change.state)
+        body = announcement.of_change(change, kind).as_body()
+        try:
+            await communicator.broadcast_send(body, sender=change.pid, subject=subject)
+        except CommunicationError as error:
+            _LOG.debug("nobody was told of process %s: %s", change.pid, error)

@@ -29,10 +29,19 @@ class Overruling:
         store: where they are; open.
         is_dead: tells whether an owner is known to be dead.
         clock: time.
+        tell: is told each change that was made, and the class of its process.
     """
 
-    def __init__(self, store: Store, *, is_dead: Callable[[str], bool], clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        is_dead: Callable[[str], bool],
+        clock: Clock,
+        tell: Callable[[Change, str], None] = lambda *_: None,
+    ) -> None:
         self._store = store
+        self._tell = tell
         self._is_dead = is_dead
         self._clock = clock
 
@@ -74,9 +83,11 @@ class Overruling:
             if row.state in TERMINAL:
                 return row
             try:
-                await self._store.overrule(await self._change(row, order), force=True)
+                change = await self._change(row, order)
+                await self._store.overrule(change, force=True)
             except (FencedError, InvalidStateError):  # it went on meanwhile
                 continue
+            self._tell(change, row.kind)
             return row
 
     async def _carry_out(self, row: Record, order: Order, *, dead: list[str]) -> None:
@@ -90,6 +101,7 @@ class Overruling:
             await self._answer(row, Answer(id=order.id, outcome=Outcome.REFUSED, detail=legible(str(error))))
             return
         await self._store.overrule(change, dead=dead)
+        self._tell(change, row.kind)
 
     async def _answer(self, row: Record, answer: Answer) -> None:
         await self._store.answer(Fence(row.pid, row.epoch), [answer])
