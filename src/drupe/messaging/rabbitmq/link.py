@@ -42,6 +42,9 @@ PROBE: Final = "probe"
 HERE: Final = "here"
 """The type of its answer."""
 _NEWS: Final = Place(Lane.NEWS)
+_CALLS: Final = 64
+"""So many calls are on their way to the broker at a time. It gives a reader no more than 200 messages which that has not
+taken yet, and a call that has to wait expires as if nobody were there."""
 
 
 class RabbitmqLink:
@@ -67,6 +70,7 @@ class RabbitmqLink:
         self._consumers: list[str] = []
         self._calls: WeakValueDictionary[str, Call] = WeakValueDictionary()
         self._unanswered: dict[str, int] = {}
+        self._window = asyncio.Semaphore(_CALLS)
         self._probes: dict[str, asyncio.Future[bool]] = {}
         self._news: Backlog[bytes] = Backlog(weigh=lambda body: weight(len(body)))
         self._telling: asyncio.Task[None] | None = None
@@ -175,10 +179,12 @@ class RabbitmqLink:
         # The second key leads nowhere on its way there, and to the caller on its way back.
         properties = Basic.Properties(message_id=call.id, reply_to=self._address, headers={"CC": [self._address]})
         try:
-            body = self._envelope.wrap(data, Place(Lane.CALL, key), role=call.role)
-            if not await self._connection.publish(
-                body, exchange=self._topology.calls, key=key, properties=properties, patience=None
-            ):
+            async with self._window:
+                body = self._envelope.wrap(data, Place(Lane.CALL, key), role=call.role)
+                routed = await self._connection.publish(
+                    body, exchange=self._topology.calls, key=key, properties=properties, patience=None
+                )
+            if not routed:
                 call.end(UnroutableError(f"nobody answers to {identifier!r}"))
         except CommunicationError as error:
             call.end(error)
