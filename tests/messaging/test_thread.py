@@ -126,11 +126,13 @@ def test_tasks_can_be_pulled(here, there):
 
 
 def test_a_pulled_task_that_is_rejected_goes_back(here, there):
-    sent = here.task_send(1)
-    with there.pull() as tasks:
-        for task in tasks:
-            with task:
-                raise TaskRejectedError("later")
+    sent, rejected = here.task_send(1), False
+    while not rejected:  # it is on its way into the queue
+        with there.pull() as tasks:
+            for task in tasks:
+                with task:
+                    rejected = True
+                    raise TaskRejectedError("later")
 
     there.subscribe_task(lambda task: task.attempt)
 
