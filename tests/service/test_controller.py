@@ -238,6 +238,7 @@ async def test_asking_again_with_the_same_id_is_asking_once(runner, controller):
     for _ in range(3):
         handle = await controller.signal(process.pid, "news", 1, id="one")
     assert await final(handle) is YES
+    await until(lambda: process.heard)  # its step comes after the answer
     await settle()
     assert process.heard == [1]
 
