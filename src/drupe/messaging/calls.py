@@ -1,7 +1,7 @@
 """Who waits for an answer, and how an answer, or its absence, becomes a result or an error."""
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, get_args
 from weakref import WeakValueDictionary
 
 from drupe.core import failure
@@ -19,7 +19,8 @@ from drupe.errors import (
 )
 from drupe.messaging.origin import Origin
 
-_REFUSALS: Final = {f"drupe:{kind.code}": kind for kind in (NotEntitledError, OverloadedError, UnroutableError)}
+_Refusal: TypeAlias = NotEntitledError | OverloadedError | PeerLostError | UnroutableError
+_REFUSALS: Final = {f"drupe:{kind.code}": kind for kind in get_args(_Refusal)}
 """What stands in the place of a type's name, where no name of a type can be: nobody was asked, for this reason."""
 
 
@@ -30,7 +31,7 @@ def reply_of(id: str, error: BaseException) -> Reply:
     return Reply(id=id, failure=Failure(type=text.kind, message=text.message, traceback=text.traceback, code=code))
 
 
-def reply_refused(id: str, error: NotEntitledError | OverloadedError | UnroutableError) -> Reply:
+def reply_refused(id: str, error: _Refusal) -> Reply:
     """Get the reply to something that nobody was asked to do; it is raised over there as what it is."""
     return Reply(id=id, failure=Failure(type=f"drupe:{error.code}", message=str(error), code=error.code))
 

@@ -7,13 +7,14 @@ back (see `topology`). However many names a participant answers to, they all lea
 import asyncio
 import itertools
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
+from aiormq.exceptions import AMQPError
 from pamqp.commands import Basic
 
-from drupe.core.message import Message, Rpc, open_message
+from drupe.core.message import Message, Rpc, encode_message, open_message
 from drupe.core.role import Role
 from drupe.errors import (
     BrokerUnavailableError,
@@ -26,7 +27,7 @@ from drupe.errors import (
     UnroutableError,
 )
 from drupe.messaging.backlog import Backlog, weight
-from drupe.messaging.calls import Call
+from drupe.messaging.calls import Call, reply_refused
 from drupe.messaging.complaint import Complaints
 from drupe.messaging.envelope import Envelope, Lane, Place
 from drupe.messaging.link import Receiver
@@ -43,8 +44,7 @@ HERE: Final = "here"
 """The type of its answer."""
 _NEWS: Final = Place(Lane.NEWS)
 _CALLS: Final = 64
-"""So many calls are on their way to the broker at a time. It gives a reader no more than 200 messages which that has not
-taken yet, and a call that has to wait expires as if nobody were there."""
+"""So many calls are on their way to the broker at a time: a flood of calls by one does not make those of others wait."""
 
 
 class RabbitmqLink:
@@ -69,7 +69,7 @@ class RabbitmqLink:
         self._unconfirmed: Channel = None
         self._consumers: list[str] = []
         self._calls: WeakValueDictionary[str, Call] = WeakValueDictionary()
-        self._unanswered: dict[str, int] = {}
+        self._unanswered: dict[str, tuple[int, Origin]] = {}
         self._window = asyncio.Semaphore(_CALLS)
         self._probes: dict[str, asyncio.Future[bool]] = {}
         self._news: Backlog[bytes] = Backlog(weigh=lambda body: weight(len(body)))
@@ -89,23 +89,34 @@ class RabbitmqLink:
         self._receiver = receiver
 
     async def close(self) -> None:
-        """Give back what was not answered, and let replies and broadcasts that were sent arrive."""
+        """Tell callers that their calls are not answered any more, and let replies and broadcasts that were sent arrive."""
+        await self._while_up(self._stop_listening)
+        for id, (_, origin) in list(self._unanswered.items()):
+            self._answer_lost(id, origin)
         working = [*self._working, *([self._telling] if self._telling is not None else [])]
         if working and self._connection.is_up:
             await asyncio.wait(working, timeout=5.0)
         for task in working:
             task.cancel()
+        await self._while_up(self._delete_queues)
+
+    async def _while_up(self, parting: Callable[[Channel], Awaitable[None]]) -> None:
         channel = self._channel
-        if channel is not None and self._connection.is_up:
-            try:
-                for consumer in self._consumers:
-                    await channel.basic_cancel(consumer)
-                for tag in self._unanswered.values():
-                    await channel.basic_nack(tag, requeue=True)  # nobody reads there any more, so it expires
-                for form in (self._topology.call_queue(self._address), self._topology.reply_queue(self._address)):
-                    await channel.queue_delete(form.name)
-            except (CommunicationError, OSError, RuntimeError) as error:
-                _LOG.info("the broker was left without a word: %s", error)
+        if channel is None or not self._connection.is_up:
+            return
+        try:
+            await parting(channel)
+        except (AMQPError, CommunicationError, OSError, RuntimeError) as error:
+            _LOG.info("the broker was left without a word: %s", error)
+
+    async def _stop_listening(self, channel: Channel) -> None:
+        for consumer in self._consumers:
+            await channel.basic_cancel(consumer)
+
+    async def _delete_queues(self, channel: Channel) -> None:
+        await channel.queue_delete(self._topology.reply_queue(self._address).name)
+        # A queue that is deleted takes its messages along: calls that wait there shall come back to their callers.
+        await channel.queue_delete(self._topology.call_queue(self._address).name, if_unused=True, if_empty=True)
 
     async def restore(self) -> None:
         """Declare and subscribe on a new connection."""
@@ -159,7 +170,11 @@ class RabbitmqLink:
         answer = self._probes[number] = asyncio.get_running_loop().create_future()
         try:
             properties = Basic.Properties(
-                message_id=number, message_type=PROBE, reply_to=self._address, headers={"CC": [self._address]}
+                message_id=number,
+                message_type=PROBE,
+                reply_to=self._address,
+                headers={"CC": [self._address]},
+                expiration="0",  # it waits for nobody
             )
             key = key_of(identifier)
             there = await self._connection.publish(b"", exchange=self._topology.calls, key=key, properties=properties)
@@ -192,10 +207,15 @@ class RabbitmqLink:
     def send(self, origin: Origin, data: bytes, *, answers: str) -> None:
         """Send a reply to one participant, and acknowledge what it answers."""
         body = self._envelope.wrap(data, Place(Lane.REPLY, origin.address), role=origin.role, key=origin.key)
-        self._start(self._publish_reply(origin.address, body, answers))
+        tag, _ = self._unanswered.pop(answers, (None, None))
+        self._start(self._publish_reply(origin.address, body, tag))
 
-    async def _publish_reply(self, address: str, body: bytes, answers: str) -> None:
-        channel, tag = self._channel, self._unanswered.pop(answers, None)
+    def _answer_lost(self, id: str, origin: Origin) -> None:
+        lost = PeerLostError("whoever was to answer is gone; how far it came is not known")
+        self.send(origin, encode_message(reply_refused(id, lost)), answers=id)
+
+    async def _publish_reply(self, address: str, body: bytes, tag: int | None) -> None:
+        channel = self._channel
         queue = self._topology.reply_queue(address).name
         properties = Basic.Properties(reply_to=self._address, delivery_mode=2)
         try:
@@ -249,8 +269,11 @@ class RabbitmqLink:
         if message.id in self._unanswered:  # sent twice, because the confirmation of the first was lost
             await self._channel.basic_ack(tag, wait=False)
             return
-        self._unanswered[message.id] = tag
-        self._receiver.received(origin, message)
+        self._unanswered[message.id] = (tag, origin)
+        if delivered.delivery.redelivered:  # it was here before a connection was lost, and may have been begun
+            self._answer_lost(message.id, origin)
+        else:
+            self._receiver.received(origin, message)
 
     async def _give_back(self, tag: int, error: MessageError) -> None:
         """Have the broker tell the caller, which has no proof of anything, that its call was not taken, and nothing more."""

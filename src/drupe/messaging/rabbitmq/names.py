@@ -53,12 +53,15 @@ class Names:
             _LOG.info("a name was let go of without the broker: %s", error)
 
     async def bury(self, queue: str) -> None:
-        """Delete the queue of a participant that died, unless somebody reads it: what leads there leads nowhere then."""
+        """Delete the queue of a participant that died: what leads there leads nowhere then.
+
+        It stays while somebody reads it, and while calls wait in it, which it would take along.
+        """
         if queue == self._queue or not queue.startswith(self._topology.call_queue("").name):
             return
         try:
             channel: Any = await self._connection.channel()
-            await channel.queue_delete(queue, if_unused=True)
+            await channel.queue_delete(queue, if_unused=True, if_empty=True)
             await channel.close()
         except (AMQPError, OSError, RuntimeError) as error:
             _LOG.info("the queue %s is left: %s", queue, error)

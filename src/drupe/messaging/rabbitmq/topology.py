@@ -42,6 +42,9 @@ class Topology:
     prefix: str = "drupe"
     delivery_limit: int = 20
     """So often the broker delivers a task that nobody acknowledges, before it takes it for a poison."""
+    call_wait_ms: int = 2_000
+    """How long a call waits to be delivered. A broker holds back what a participant reads too slowly, for example the
+    201st of many calls that come together; what waits for longer comes back as if nobody were there."""
     call_patience_ms: int = 10_000
     """How long the queue for calls of a participant that is gone stays."""
     reply_patience_ms: int = 600_000
@@ -88,11 +91,11 @@ class Topology:
     def call_queue(self, address: str) -> QueueForm:
         """Get the queue of calls to one participant.
 
-        A call is delivered at once or expires at once: so is one that was not answered when its receiver died.
+        A call that is not delivered soon expires: so does one that was not answered when its receiver died.
         The queue outlives its participant for a while, because one that is deleted takes its messages along.
         """
         arguments = {
-            "x-message-ttl": 0,
+            "x-message-ttl": self.call_wait_ms,
             "x-expires": self.call_patience_ms,
             "x-dead-letter-exchange": self.lost,
         }
