@@ -346,6 +346,42 @@ def test_an_address_that_cannot_be_is_refused(url, why):
         RabbitmqCommunicator(url)
 
 
+async def test_calls_that_come_in_a_burst_wait_for_a_busy_reader(meet):
+    """A broker hands a reader some of them; the others wait for their turn, and do not come back as if nobody were there."""
+    reader = await meet()
+    callers = [await meet() for _ in range(4)]
+
+    async def same(body):
+        return body
+
+    async def call(caller, body):
+        return await caller.rpc_send("same", body, deadline=60)
+
+    await reader.subscribe_rpc(same, "same")
+    calls = [call(caller, [place, number]) for place, caller in enumerate(callers) for number in range(1_000)]
+    answers = await asyncio.wait_for(asyncio.gather(*calls), 60)
+
+    assert answers == [[place, number] for place in range(4) for number in range(1_000)]
+
+
+async def test_whoever_leaves_takes_no_waiting_call_along(meet):
+    """Each of many callers is told, whether its call had come or was on its way."""
+    reader, caller = await meet(), await meet()
+    begun = Heard()
+
+    async def never(body):
+        begun(body)
+        await asyncio.Event().wait()
+
+    await reader.subscribe_rpc(never, "never")
+    calls = [asyncio.ensure_future(caller.rpc_send("never", number, deadline=None)) for number in range(300)]
+    await begun.next()
+    await soon(reader.close())
+    ends = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 30)
+
+    assert {type(end) for end in ends} <= {PeerLostError, UnroutableError}
+
+
 async def test_a_broker_that_is_not_there_is_named_without_its_password():
     communicator = RabbitmqCommunicator("amqp://me:secret@127.0.0.1:1/")
 
