@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,8 +36,8 @@ import asyncio, sys
 from drupe.messaging.rabbitmq.communicator import RabbitmqCommunicator
 from drupe.messaging.rabbitmq.topology import Topology
 
-async def main(url, prefix):
-    communicator = RabbitmqCommunicator(url, topology=Topology(prefix=prefix))
+async def main(url, prefix, call_wait_ms):
+    communicator = RabbitmqCommunicator(url, topology=Topology(prefix=prefix, call_wait_ms=int(call_wait_ms)))
     await communicator.open()
 
     async def never(body):
@@ -47,7 +48,11 @@ async def main(url, prefix):
         print("holds", task.body, task.attempt, flush=True)
         await asyncio.Event().wait()
 
+    async def same(body):
+        return body
+
     await communicator.subscribe_rpc(never, "never")
+    await communicator.subscribe_rpc(same, "same")
     await communicator.subscribe_task(hold, queue="held")
     print("ready", flush=True)
     await asyncio.Event().wait()
@@ -87,14 +92,21 @@ async def far(proxy, topology):
 
 
 @pytest.fixture
-async def peer(broker_url, topology):
-    """Another interpreter that takes calls and tasks, and never answers."""
+def call_wait_ms(topology):
+    """How long calls to the other interpreter wait at the broker."""
+    return topology.call_wait_ms
+
+
+@pytest.fixture
+async def peer(broker_url, topology, call_wait_ms):
+    """Another interpreter that takes calls and tasks, and answers some."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
         PEER,
         broker_url,
         topology.prefix,
+        str(call_wait_ms),
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": "src"},
         stdout=subprocess.PIPE,
@@ -346,22 +358,23 @@ def test_an_address_that_cannot_be_is_refused(url, why):
         RabbitmqCommunicator(url)
 
 
-async def test_calls_that_come_in_a_burst_wait_for_a_busy_reader(meet):
-    """A broker hands a reader some of them; the others wait for their turn, and do not come back as if nobody were there."""
-    reader = await meet()
-    callers = [await meet() for _ in range(4)]
+@pytest.mark.parametrize("call_wait_ms", [60_000])
+async def test_calls_wait_at_the_broker_for_a_reader_that_is_busy(peer, meet):
+    """A broker gives a slow reader some of many calls; the others wait, and do not come back as if nobody were there."""
+    caller, beside = await meet(), await meet()
 
     async def same(body):
         return body
 
-    async def call(caller, body):
-        return await caller.rpc_send("same", body, deadline=60)
-
-    await reader.subscribe_rpc(same, "same")
-    calls = [call(caller, [place, number]) for place, caller in enumerate(callers) for number in range(1_000)]
+    await beside.subscribe_rpc(same, "beside")
+    peer.send_signal(signal.SIGSTOP)
+    text = "x" * 20_000  # so that what is on the way to the reader fills all buffers
+    calls = [asyncio.ensure_future(caller.rpc_send("same", [number, text], deadline=60)) for number in range(600)]
+    await soon(caller.rpc_send("beside", None))  # it went out after all others, so those are with the broker
+    peer.send_signal(signal.SIGCONT)
     answers = await asyncio.wait_for(asyncio.gather(*calls), 60)
 
-    assert answers == [[place, number] for place in range(4) for number in range(1_000)]
+    assert answers == [[number, text] for number in range(600)]
 
 
 async def test_whoever_leaves_takes_no_waiting_call_along(meet):
