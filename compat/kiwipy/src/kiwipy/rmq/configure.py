@@ -1,0 +1,1 @@
+"""Nothing: the module has always been empty."""
