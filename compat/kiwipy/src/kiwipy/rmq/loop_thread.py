@@ -112,14 +112,33 @@ class LoopThread:
     @contextlib.contextmanager
     def entered(self, context: Any) -> Iterator[Any]:
         """Be inside an asynchronous context; a future that it gives is one of threads here, which ends that one."""
-        inner = self.submit(context.__aenter__()).result()
+
+        async def enter() -> Any:
+            inner = await context.__aenter__()
+            return self._leading(inner) if asyncio.isfuture(inner) else inner
+
+        inner = self.submit(enter()).result()
         try:
-            yield self._outer(inner)
-        except Exception:
+            yield inner
+        except BaseException:
             if not self.await_(context.__aexit__(*sys.exc_info())):
                 raise
         else:
             self.await_(context.__aexit__(None, None, None))
+
+    def leading(self, begin: Callable[[], "asyncio.Future[Any]"]) -> "Future[Any]":
+        """Get a future of threads that ends the one which ``begin()`` makes on the loop, and forgets it when forgotten."""
+
+        async def do() -> "Future[Any]":
+            return self._leading(begin())
+
+        outer: Future[Any] = self.await_(do())
+        return outer
+
+    def _leading(self, inner: "asyncio.Future[Any]") -> "Future[Any]":
+        outer: Future[Any] = Future()
+        outer.add_done_callback(lambda done: bridge.hop(self.loop, _end, inner, done))
+        return outer
 
     def iterate(self, iterable: AsyncIterable[Any]) -> Iterator[Any]:
         """Iterate here over something asynchronous; it is closed when the iteration is given up."""
@@ -134,26 +153,8 @@ class LoopThread:
         finally:
             self.await_(iterator.aclose())
 
-    def commanding(self, begin: Callable[[], "asyncio.Future[Any]"]) -> "Future[Any]":
-        """Get a future of threads that ends the one that ``begin()`` makes on the loop."""
-
-        async def do() -> "Future[Any]":
-            return self._chained(begin())
-
-        outer: Future[Any] = asyncio.run_coroutine_threadsafe(do(), self.loop).result(self.timeout)
-        return outer
-
     def close(self) -> None:
         """End the thread, and close the loop."""
         bridge.hop(self.loop, self.loop.stop)
         self._thread.join()
         self.loop.close()
-
-    def _outer(self, inner: Any) -> Any:
-        # `submit` has made a thread's future of it that follows; here it is the other way round
-        return inner
-
-    def _chained(self, inner: "asyncio.Future[Any]") -> "Future[Any]":
-        outer: Future[Any] = Future()
-        outer.add_done_callback(lambda done: bridge.hop(self.loop, _end, inner, done))
-        return outer
