@@ -29,7 +29,7 @@ demo: $(VENV)/.demo ## Compute the equation of state of seven metals, killed thr
 	@$(BIN)/python examples/equation_of_state/demo.py
 
 .PHONY: test
-test: check $(VENV)/.demo ## Run everything that must hold: the checks, then all tests with branch coverage
+test: check $(VENV)/.demo $(BENCH)/.plumpy ## Run everything that must hold: the checks, then all tests with branch coverage
 	@tools/rabbitmq
 	@mkdir -p build/coverage
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term --cov-report=html

@@ -1,8 +1,8 @@
 """What one does with kiwipy, told as a trace. A program, run once with the original and once with the drop-in.
 
-    python scenarios.py all URL          every scenario; prints {"name": [trace]} as JSON
-    python scenarios.py serve URL NAME   answer calls and tasks until the input ends
-    python scenarios.py ask URL NAME     call, and send tasks and broadcasts to the one that serves; prints [trace]
+python scenarios.py all URL          every scenario; prints {"name": [trace]} as JSON
+python scenarios.py serve URL NAME   answer calls and tasks until the input ends
+python scenarios.py ask URL NAME     call, and send tasks and broadcasts to the one that serves; prints [trace]
 """
 
 import asyncio
@@ -102,7 +102,9 @@ def filters():
             ("aa", None), (7, 7), (8, "x"),
         ]:  # fmt: skip
             heard = []
-            chosen = kiwipy.BroadcastFilter(lambda *args, into=heard: into.append(args[1:]) or "answer", subject, sender)
+            chosen = kiwipy.BroadcastFilter(
+                lambda *args, into=heard: into.append(args[1:]) or "answer", subject, sender
+            )
             yield [subject, sender, said, by, raised(chosen, None, "body", by, said, "id"), heard]
 
 
@@ -240,7 +242,6 @@ def rpc_with_futures():
         for end in (
             lambda future: future.set_result("done"),
             lambda future: future.set_exception(ValueError("no")),
-            lambda future: future.cancel(),
         ):
             answer = here.rpc_send("name", "x")
             inner = answer.result(PATIENCE)
@@ -252,6 +253,16 @@ def rpc_with_futures():
         later["y"].set_result(deep)
         deep.set_result("deep")
         yield ended(outer)
+
+
+def rpc_that_is_cancelled():
+    later = kiwipy.Future()
+    with meet() as here:
+        here.add_rpc_subscriber(lambda comm, msg: later, "name")
+        inner = here.rpc_send("name", "x").result(PATIENCE)
+        later.cancel()
+        yield raised(inner.result, 3)[:3]
+        yield inner.cancelled()
 
 
 def tasks_to_subscribers():
@@ -272,6 +283,21 @@ def tasks_to_subscribers():
         here.add_task_subscriber(reject, "rejects")
         here.add_task_subscriber(lambda comm, task: "second", "takes")
         yield ended(here.task_send(3))
+
+
+def a_task_that_cannot_be_decoded():
+    import aio_pika
+
+    async def put(queue):
+        async with await aio_pika.connect(URL) as connection:
+            channel = await connection.channel()
+            await channel.default_exchange.publish(aio_pika.Message(b"{"), routing_key=queue)
+
+    name = f"scenario-{secrets.token_hex(6)}"
+    with meet(name, task_prefetch_count=1) as here:
+        here.add_task_subscriber(lambda comm, task: task)
+        asyncio.run(put(f"{name}.queue"))
+        yield raised(here.task_send("next").result, 3)[:2]
 
 
 def tasks_with_futures():
@@ -389,7 +415,12 @@ def on_a_loop():
     async def scenario():
         trace = []
         name = f"scenario-{secrets.token_hex(6)}"
-        names = {"message_exchange": name, "task_exchange": f"{name}.t", "task_queue": f"{name}.q", "testing_mode": True}
+        names = {
+            "message_exchange": name,
+            "task_exchange": f"{name}.t",
+            "task_queue": f"{name}.q",
+            "testing_mode": True,
+        }
         connection = await aio_pika.connect_robust(URL)
         async with RmqCommunicator(connection, **names) as here:
             trace.append([here.connected(), here.loop is asyncio.get_running_loop()])
@@ -469,7 +500,7 @@ LOCAL = (
     events, an_address_of_something_else, a_communicator_is_constructible,
 )  # fmt: skip
 BROKER = (
-    rpc, rpc_with_futures, tasks_to_subscribers, tasks_with_futures, tasks_that_are_pulled, broadcasts, connecting,
+    rpc, rpc_with_futures, rpc_that_is_cancelled, a_task_that_cannot_be_decoded, tasks_to_subscribers, tasks_with_futures, tasks_that_are_pulled, broadcasts, connecting,
     on_a_loop,
 )  # fmt: skip
 

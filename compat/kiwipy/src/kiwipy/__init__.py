@@ -2,7 +2,7 @@
 
 import logging
 
-from kiwipy import communicate, communications, exceptions, filters, futures, local, utils
+from kiwipy import communicate, communications, exceptions, filters, futures, local, utils  # noqa: F401 (names too)
 from kiwipy.communicate import connect
 from kiwipy.communications import Communicator, CommunicatorHelper
 from kiwipy.exceptions import (
@@ -48,5 +48,9 @@ __all__ = (
     "wait",
 )
 
-NullHandler = logging.NullHandler
+
+class NullHandler(logging.NullHandler):
+    """Keeps an application that sets up no logging from being told about it."""
+
+
 logging.getLogger("kiwipy").addHandler(NullHandler())

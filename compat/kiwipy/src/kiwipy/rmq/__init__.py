@@ -1,6 +1,6 @@
 """Messages by way of RabbitMQ."""
 
-from kiwipy.rmq import communicator, defaults, messages, tasks, threadcomms, utils
+from kiwipy.rmq import communicator, defaults, messages, tasks, threadcomms, utils  # noqa: F401 (names too)
 from kiwipy.rmq.communicator import RmqCommunicator, async_connect
 from kiwipy.rmq.tasks import RmqIncomingTask, RmqTaskPublisher, RmqTaskQueue, RmqTaskSubscriber
 from kiwipy.rmq.threadcomms import RmqThreadCommunicator, RmqThreadTaskQueue, connect

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import uuid
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import aio_pika
 
@@ -21,7 +21,7 @@ EXCHANGE_PROPERTIES = {"type": aio_pika.ExchangeType.TOPIC}
 class RmqPublisher(messages.BasePublisherWithReplyQueue):
     """Sends calls and broadcasts."""
 
-    DEFAULT_EXCHANGE_PARAMS = EXCHANGE_PROPERTIES
+    DEFAULT_EXCHANGE_PARAMS: ClassVar[dict[str, Any]] = EXCHANGE_PROPERTIES
 
     async def rpc_send(self, recipient_id: Any, msg: Any) -> "asyncio.Future[Any]":
         """Call whoever answers to ``recipient_id``; returns a future of the answer when the broker has the call."""
@@ -30,7 +30,9 @@ class RmqPublisher(messages.BasePublisherWithReplyQueue):
         _, answer = await self.publish_expect_response(message, routing_key=key, mandatory=True)
         return answer
 
-    async def broadcast_send(self, msg: Any, sender: Any = None, subject: Any = None, correlation_id: Any = None) -> Any:
+    async def broadcast_send(
+        self, msg: Any, sender: Any = None, subject: Any = None, correlation_id: Any = None
+    ) -> Any:
         """Tell all subscribers, which may be none; returns the broker's confirmation."""
         body = messages.BroadcastMessage.create(msg, sender, subject, correlation_id)
         message = aio_pika.Message(body=self._encode(body), delivery_mode=aio_pika.DeliveryMode.NOT_PERSISTENT)
@@ -159,14 +161,17 @@ class RmqSubscriber:
         await message.ack()  # whoever calls is told how it ends, and it is not begun twice
         name = message.routing_key.removeprefix(f"{defaults.RPC_TOPIC}.")
         try:
-            if name not in self._rpc_subscribers:  # it left while the call was on its way
-                raise exceptions.UnroutableError(f"Unknown rpc recipient '{name}'")
             body = self._decode(message.body)
-            result = await utils.ensure_coroutine(self._rpc_subscribers[name])(self, body)
+            result = await utils.ensure_coroutine(self._rpc_subscriber(name))(self, body)
         except Exception as error:
             await self._send_response(message.reply_to, message.correlation_id, utils.exception_response(error))
             return
         await self._send_outcome(result, message.reply_to, message.correlation_id)
+
+    def _rpc_subscriber(self, name: str) -> Any:
+        if name not in self._rpc_subscribers:  # it left while the call was on its way
+            raise exceptions.UnroutableError(f"Unknown rpc recipient '{name}'")
+        return self._rpc_subscribers[name]
 
     async def _send_outcome(self, result: Any, reply_to: str, correlation_id: str) -> None:
         response: dict[str, Any]
@@ -233,7 +238,7 @@ class RmqCommunicator:
         testing_mode: bool = False,
     ) -> None:
         self._connection = connection
-        self._loop = connection.loop
+        self._loop: asyncio.AbstractEventLoop = connection.loop
         self._message_exchange = message_exchange
         self._queue_expires = queue_expires
         self._task_exchange = task_exchange
@@ -373,7 +378,9 @@ class RmqCommunicator:
         except aio_pika.exceptions.DeliveryError as error:
             raise exceptions.UnroutableError(str(error)) from error
 
-    async def broadcast_send(self, body: Any, sender: Any = None, subject: Any = None, correlation_id: Any = None) -> Any:
+    async def broadcast_send(
+        self, body: Any, sender: Any = None, subject: Any = None, correlation_id: Any = None
+    ) -> Any:
         """Tell all subscribers; returns the broker's confirmation."""
         return await (await self.get_message_publisher()).broadcast_send(body, sender, subject, correlation_id)
 

@@ -18,11 +18,11 @@ def to_thread(source: "asyncio.Future[Any]") -> "Future[Any]":
     target: Future[Any] = Future()
 
     def end(done: "asyncio.Future[Any]") -> None:
-        if not target.set_running_or_notify_cancel():  # who waited has given it up
-            return
         if done.cancelled():
-            target.set_exception(concurrent.futures.CancelledError())
-        elif (error := done.exception()) is not None:
+            target.cancel()
+        if not target.set_running_or_notify_cancel():  # cancelled, or given up by who waited
+            return
+        if (error := done.exception()) is not None:
             target.set_exception(error)
         else:
             result = done.result()

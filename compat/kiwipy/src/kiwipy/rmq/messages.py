@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 import aio_pika
 
@@ -34,7 +34,7 @@ class BroadcastMessage:
 class _Exchanging:
     """A channel and an exchange on it."""
 
-    DEFAULT_EXCHANGE_PARAMS: dict[str, Any] = {"type": aio_pika.ExchangeType.TOPIC}
+    DEFAULT_EXCHANGE_PARAMS: ClassVar[dict[str, Any]] = {"type": aio_pika.ExchangeType.TOPIC}
 
     def __init__(
         self, connection: Any, exchange_name: str, exchange_params: dict[str, Any] | None, *, testing_mode: bool
@@ -94,7 +94,7 @@ class BaseConnectionWithExchange(_Exchanging):
         testing_mode: bool = False,
     ) -> None:
         super().__init__(connection, exchange_name, exchange_params, testing_mode=testing_mode)
-        self._loop = connection.loop
+        self._loop: asyncio.AbstractEventLoop = connection.loop
 
     def loop(self) -> asyncio.AbstractEventLoop:
         """Get the connection's loop."""

@@ -1,13 +1,12 @@
 """The task queue: putting tasks in, taking them out, and what becomes of one that was taken."""
 
 import asyncio
-import collections
 import logging
 import uuid
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import aio_pika
 
@@ -18,7 +17,13 @@ _LOGGER = logging.getLogger(__name__)
 
 __all__ = ("RmqIncomingTask", "RmqTaskPublisher", "RmqTaskQueue", "RmqTaskSubscriber")
 
-TaskInfo = collections.namedtuple("TaskInfo", ("task", "no_reply"))  # noqa: PYI024 - a name of the original
+
+class TaskInfo(NamedTuple):
+    """A task as it is on the wire."""
+
+    task: Any
+    no_reply: bool
+
 
 TASK_PENDING = "pending"
 TASK_FINISHED = "finished"
@@ -41,7 +46,7 @@ class RmqTaskSubscriber(messages.BaseConnectionWithExchange):
         prefetch_count: how many tasks are held at a time; 0 is any number.
     """
 
-    TASK_QUEUE_ARGUMENTS = {"x-message-ttl": defaults.TASK_MESSAGE_TTL}  # noqa: RUF012 - as in the original
+    TASK_QUEUE_ARGUMENTS: ClassVar[dict[str, Any]] = {"x-message-ttl": defaults.TASK_MESSAGE_TTL}
 
     def __init__(
         self,
@@ -87,14 +92,15 @@ class RmqTaskSubscriber(messages.BaseConnectionWithExchange):
 
     async def connect(self) -> None:
         """Declare the queue, unless it is connected."""
-        if self._channel is not None:
+        if self.channel() is not None:
             return
         await super().connect()
-        await self._channel.set_qos(prefetch_count=self._prefetch_count, prefetch_size=self._prefetch_size)
+        channel = self.channel()
+        await channel.set_qos(prefetch_count=self._prefetch_count, prefetch_size=self._prefetch_size)
         arguments: dict[str, Any] = dict(self.TASK_QUEUE_ARGUMENTS)
         if self._testing_mode:
             arguments["x-expires"] = defaults.TEST_QUEUE_EXPIRES
-        self._task_queue = await self._channel.declare_queue(
+        self._task_queue = await channel.declare_queue(
             name=self._task_queue_name, durable=not self._testing_mode, arguments=arguments
         )
         await self._task_queue.bind(self._exchange, routing_key=self._task_queue.name)
@@ -297,9 +303,7 @@ class RmqTaskPublisher(messages.BasePublisherWithReplyQueue):
         confirm_deliveries: bool = True,
         testing_mode: bool = False,
     ) -> None:
-        super().__init__(
-            connection, exchange_name, exchange_params, encoder, decoder, confirm_deliveries, testing_mode
-        )
+        super().__init__(connection, exchange_name, exchange_params, encoder, decoder, confirm_deliveries, testing_mode)
         self._task_queue_name = queue_name
 
     async def task_send(self, task: Any, no_reply: bool = False) -> "asyncio.Future[Any] | None":
