@@ -8,8 +8,9 @@ import sqlite3
 import stat
 import subprocess
 import tempfile
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -289,6 +290,25 @@ async def main(path, owner):
 
 asyncio.run(main(*sys.argv[1:]))
 """
+
+
+def test_a_store_that_another_program_makes_meanwhile_is_no_foreign_one(path):
+    """It was refused once in a thousand: its mark was looked for before it was made, and its tables after."""
+    with closing(sqlite3.connect(path)) as db:
+
+        class Looking:
+            made = False
+
+            def execute(self, statement):
+                found = db.execute(statement).fetchone()
+                if not self.made:
+                    self.made = True
+                    connection.writing(path, durability="process", busy_timeout=1).close()
+                return SimpleNamespace(fetchone=lambda: found)
+
+        file.refuse_foreign_database(Looking(), path)
+
+        assert db.execute("PRAGMA application_id").fetchone() == (file.APPLICATION_ID,)
 
 
 @pytest.mark.slow

@@ -107,8 +107,9 @@ def refuse_foreign_database(db: sqlite3.Connection, path: Path) -> None:
         StoreFormatError: it is another program's.
         sqlite3.Error: it is no database at all, or cannot be read.
     """
-    (mark,) = db.execute("PRAGMA application_id").fetchone()
+    # In this order: another program may make the store in between, and what has drupe's tables has its mark too.
     (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    (mark,) = db.execute("PRAGMA application_id").fetchone()
     if mark != APPLICATION_ID and (mark or tables):
         raise StoreFormatError(
             f"store {path}: it is a database of another program, not a drupe store; set `store` to another path"
