@@ -214,6 +214,22 @@ def _messages() -> Iterator[Row]:
     yield Row(group="messages", name="durable task, 64 at once (local)", works=works, target=target, clock="wall")
 
 
+def _drop_in() -> Iterator[Row]:
+    """The same program with kiwipy and with the import name kiwipy on top of drupe: nothing may be slower."""
+    for name, function, options, times in (
+        ("RPC, one after the other", "calls", {"size": 200, "flight": 1}, 1.0),
+        ("RPC, 50 at once", "calls", {"size": 500, "flight": 50}, 1.0),
+        ("task and its reply, 50 at once", "calls", {"size": 500, "flight": 50, "tasks": True}, 1.0),
+        ("task without reply, 100 at once", "sends", {"size": 500, "flight": 100}, 1.0),
+        ("RPC through threads, 50 at once", "threaded", {"size": 500, "flight": 50}, 1.0),
+        ("task without reply, through a thread", "sends_threaded", {"size": 200, "flight": 1}, 1.0),
+        ("1,000 names answered to", "registered", {"size": 1_000}, 2.0),
+    ):
+        works = {side: _work(f"theirs.messages:{function}", **options) for side in ("drupe", "plumpy")}
+        target = Target("times plumpy", times)
+        yield Row(group="drop-in", name=f"drop-in: {name} (RabbitMQ)", works=works, target=target, clock="wall")
+
+
 THEIRS: Final = {"drupe": "ours", "plumpy": "theirs"}
 
 
@@ -227,4 +243,5 @@ ROWS: Final = (
     *_lists(),
     *_imports(),
     *_messages(),
+    *_drop_in(),
 )

@@ -370,6 +370,45 @@ def tasks_that_are_pulled():
         yield raised(no_task)[:3]
 
 
+def a_task_that_is_forgotten():
+    with meet() as here:
+        queue = here.task_queue(f"pulled-{secrets.token_hex(6)}")
+        sent = queue.task_send(1)
+        with queue.next_task() as task:
+            outcome = task.process()
+        yield task.state
+
+        def no_task():
+            with queue.next_task(timeout=1.0):
+                pass
+
+        yield raised(no_task)[:3]
+        del outcome
+        with queue.next_task() as task:
+            yield task.body
+            task.process().set_result("in the end")
+        yield ended(sent)
+
+
+def filtered_broadcasts():
+    heard, arrived = [], threading.Event()
+
+    def hear(comm, body, sender, subject, correlation_id):
+        heard.append([body, sender, subject, correlation_id])
+        if body == "last":
+            arrived.set()
+
+    with meet() as here:
+        chosen = kiwipy.BroadcastFilter(hear, sender=5)
+        chosen.add_subject_filter("state.*.finished")
+        here.add_broadcast_subscriber(chosen)
+        for sender, subject in ((5, "state.x.finished"), (6, "state.x.finished"), (5, "state.x"), (None, None)):
+            here.broadcast_send("body", sender=sender, subject=subject)
+        here.broadcast_send("last")
+        arrived.wait(PATIENCE)
+        yield heard
+
+
 def broadcasts():
     heard, arrived = [], threading.Event()
 
@@ -500,7 +539,8 @@ LOCAL = (
     events, an_address_of_something_else, a_communicator_is_constructible,
 )  # fmt: skip
 BROKER = (
-    rpc, rpc_with_futures, rpc_that_is_cancelled, a_task_that_cannot_be_decoded, tasks_to_subscribers, tasks_with_futures, tasks_that_are_pulled, broadcasts, connecting,
+    rpc, rpc_with_futures, rpc_that_is_cancelled, a_task_that_cannot_be_decoded, tasks_to_subscribers, tasks_with_futures, tasks_that_are_pulled, a_task_that_is_forgotten,
+    filtered_broadcasts, broadcasts, connecting,
     on_a_loop,
 )  # fmt: skip
 

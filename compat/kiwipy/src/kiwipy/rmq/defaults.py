@@ -1,8 +1,6 @@
 """Names, times and codec of the wire. Peers of version 0.9 use the same: to change one is to part from them."""
 
-from functools import partial
-
-import yaml
+from kiwipy.rmq import codec
 
 SECONDS_TO_MILLISECONDS = 1000
 
@@ -26,5 +24,5 @@ TASK_FETCH_TIMEOUT = 5.0
 
 # The loader of those peers. It makes no object but of Python's own simple types, yet looks up names that a message
 # contains: whoever may write to the broker is trusted here, as there.
-ENCODER = partial(yaml.dump, encoding="utf-8")
-DECODER = partial(yaml.load, Loader=yaml.FullLoader)
+ENCODER = codec.encode
+DECODER = codec.decode
