@@ -21,7 +21,7 @@ from drupe.messaging.origin import Origin
 
 _Refusal: TypeAlias = NotEntitledError | OverloadedError | PeerLostError | UnroutableError
 _REFUSALS: Final = {f"drupe:{kind.code}": kind for kind in get_args(_Refusal)}
-"""What stands in the place of a type's name, where no name of a type can be: nobody was asked, for this reason."""
+"""What stands in the place of a type's name, where no name of a type can be: nobody answers, for this reason."""
 
 
 def reply_of(id: str, error: BaseException) -> Reply:
@@ -32,7 +32,7 @@ def reply_of(id: str, error: BaseException) -> Reply:
 
 
 def reply_refused(id: str, error: _Refusal) -> Reply:
-    """Get the reply to something that nobody was asked to do; it is raised over there as what it is."""
+    """Get the reply to something that nobody answers; it is raised over there as what it is."""
     return Reply(id=id, failure=Failure(type=f"drupe:{error.code}", message=str(error), code=error.code))
 
 

@@ -2,12 +2,11 @@
 
 import abc
 import sys
-import uuid
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
-from kiwipy import exceptions, futures
+from kiwipy import exceptions, futures, subscribers
 
 # They have always been importable from here as well.
 from kiwipy.exceptions import (  # noqa: F401
@@ -121,32 +120,32 @@ class CommunicatorHelper(Communicator):
     def add_rpc_subscriber(self, subscriber: RpcSubscriber, identifier: Any = None) -> Any:
         """See `Communicator.add_rpc_subscriber`; raises `DuplicateSubscriberIdentifier`."""
         self._ensure_open()
-        return _add(self._rpc_subscribers, subscriber, identifier, "RPC")
+        return subscribers.add(self._rpc_subscribers, subscriber, identifier, "RPC")
 
     def remove_rpc_subscriber(self, identifier: Any) -> None:
         """See `Communicator.remove_rpc_subscriber`."""
         self._ensure_open()
-        _remove(self._rpc_subscribers, identifier, "Unknown subscriber '{}'")
+        subscribers.remove(self._rpc_subscribers, identifier, "Unknown subscriber '{}'")
 
     def add_task_subscriber(self, subscriber: TaskSubscriber, identifier: Any = None) -> Any:
         """See `Communicator.add_task_subscriber`; raises `DuplicateSubscriberIdentifier`."""
         self._ensure_open()
-        return _add(self._task_subscribers, subscriber, identifier, "Task")
+        return subscribers.add(self._task_subscribers, subscriber, identifier, "Task")
 
     def remove_task_subscriber(self, identifier: Any) -> None:
         """See `Communicator.remove_task_subscriber`."""
         self._ensure_open()
-        _remove(self._task_subscribers, identifier, "Unknown subscriber: '{}'")
+        subscribers.remove(self._task_subscribers, identifier, "Unknown subscriber: '{}'")
 
     def add_broadcast_subscriber(self, subscriber: BroadcastSubscriber, identifier: Any = None) -> Any:
         """See `Communicator.add_broadcast_subscriber`; raises `DuplicateSubscriberIdentifier`."""
         self._ensure_open()
-        return _add(self._broadcast_subscribers, subscriber, identifier, "Broadcast")
+        return subscribers.add(self._broadcast_subscribers, subscriber, identifier, "Broadcast")
 
     def remove_broadcast_subscriber(self, identifier: Any) -> None:
         """See `Communicator.remove_broadcast_subscriber`."""
         self._ensure_open()
-        _remove(self._broadcast_subscribers, identifier, "Broadcast subscriber '{}' unknown")
+        subscribers.remove(self._broadcast_subscribers, identifier, "Broadcast subscriber '{}' unknown")
 
     def fire_task(self, msg: Any, no_reply: bool = False) -> "futures.Future[Any] | None":
         """Give a task to the first subscriber that does not reject it."""
@@ -187,18 +186,3 @@ class CommunicatorHelper(Communicator):
     def _ensure_open(self) -> None:
         if self.is_closed():
             raise exceptions.CommunicatorClosed
-
-
-def _add(subscribers: dict[Any, Any], subscriber: Any, identifier: Any, kind: str) -> Any:
-    identifier = identifier or uuid.uuid4().hex
-    if identifier in subscribers:
-        raise exceptions.DuplicateSubscriberIdentifier(f"{kind} identifier '{identifier}'")
-    subscribers[identifier] = subscriber
-    return identifier
-
-
-def _remove(subscribers: dict[Any, Any], identifier: Any, text: str) -> None:
-    try:
-        del subscribers[identifier]
-    except KeyError as error:
-        raise ValueError(text.format(identifier)) from error

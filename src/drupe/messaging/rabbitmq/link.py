@@ -47,6 +47,9 @@ _CALLS: Final = 64
 """So many calls are on their way to the broker at a time: a flood of calls by one does not make those of others wait."""
 
 
+_GONE: Final = "whoever was to answer is gone; how far it came is not known"
+
+
 class RabbitmqLink:
     """A way to the others of one broker; see `drupe.messaging.link.Link`.
 
@@ -211,8 +214,7 @@ class RabbitmqLink:
         self._start(self._publish_reply(origin.address, body, tag))
 
     def _answer_lost(self, id: str, origin: Origin) -> None:
-        lost = PeerLostError("whoever was to answer is gone; how far it came is not known")
-        self.send(origin, encode_message(reply_refused(id, lost)), answers=id)
+        self.send(origin, encode_message(reply_refused(id, PeerLostError(_GONE))), answers=id)
 
     async def _publish_reply(self, address: str, body: bytes, tag: int | None) -> None:
         channel = self._channel
@@ -312,7 +314,7 @@ class RabbitmqLink:
             return
         await self._names.bury(str(death["queue"]))
         if call is not None:
-            call.end(PeerLostError("whoever was to answer is gone; how far it came is not known"))
+            call.end(PeerLostError(_GONE))
         self._end_probe(properties.message_id, taken=False)
 
     def _end_probe(self, number: str, *, taken: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import aio_pika
 
-from kiwipy import exceptions, futures
+from kiwipy import exceptions, futures, subscribers
 from kiwipy.rmq import defaults, messages, tasks, utils
 
 __all__ = ("RmqCommunicator", "async_connect")
@@ -39,7 +39,7 @@ class RmqPublisher(messages.BasePublisherWithReplyQueue):
         return await self.publish(message, routing_key=defaults.BROADCAST_TOPIC, mandatory=False)
 
 
-class RmqSubscriber:
+class RmqSubscriber(messages.Exchanging):
     """Takes calls and broadcasts.
 
     However many names are answered to, their calls come by one queue: a name costs a binding.
@@ -62,13 +62,9 @@ class RmqSubscriber:
         encoder: Any = defaults.ENCODER,
         testing_mode: bool = False,
     ) -> None:
-        self._connection = connection
-        self._exchange_name = message_exchange
+        super().__init__(connection, message_exchange, None, testing_mode=testing_mode)
         self._decode = decoder
         self._response_encode = encoder
-        self._testing_mode = testing_mode
-        self._channel: Any = None
-        self._exchange: Any = None
         self._broadcast_queue_arguments = {"x-message-ttl": defaults.MESSAGE_TTL}
         self._rmq_queue_arguments = {"x-message-ttl": defaults.MESSAGE_TTL}
         if queue_expires:
@@ -80,58 +76,36 @@ class RmqSubscriber:
         self._broadcast_queue: Any = None
         self._broadcast_consumer_tag: str | None = None
 
-    def channel(self) -> Any:
-        """Get the channel, ``None`` unless connected."""
-        return self._channel
-
     async def connect(self) -> None:
         """Declare exchange and queue, unless it is connected."""
-        if self._channel is not None:
+        if self.channel() is not None:
             return
-        exchange: dict[str, Any] = dict(EXCHANGE_PROPERTIES)
-        if self._testing_mode:
-            exchange["auto_delete"] = True
-        self._channel = await self._connection.channel()
-        self._exchange = await self._channel.declare_exchange(name=self._exchange_name, **exchange)
-        self._broadcast_queue = await self._channel.declare_queue(
+        await self._open()
+        self._broadcast_queue = await self.channel().declare_queue(
             name=f"broadcast-{uuid.uuid4().hex}", exclusive=True, arguments=self._broadcast_queue_arguments
         )
         await self._broadcast_queue.bind(self._exchange, routing_key=defaults.BROADCAST_TOPIC)
 
-    async def disconnect(self) -> None:
-        """Take nothing more."""
-        channel, self._channel, self._exchange = self._channel, None, None
-        await channel.close()
-
     async def add_rpc_subscriber(self, subscriber: Any, identifier: Any = None) -> Any:
         """Have calls to ``identifier`` answered; raises `kiwipy.DuplicateSubscriberIdentifier`."""
-        identifier = identifier or uuid.uuid4().hex
-        name = str(identifier)
-        if name in self._rpc_subscribers:
-            raise exceptions.DuplicateSubscriberIdentifier(f"RPC identifier '{identifier}'")
-        self._rpc_subscribers[name] = subscriber
+        name = subscribers.add(self._rpc_subscribers, subscriber, identifier and str(identifier), "RPC")
         try:
             queue = await self._get_rpc_queue()
             await queue.bind(self._exchange, routing_key=f"{defaults.RPC_TOPIC}.{name}")
         except BaseException:
             self._rpc_subscribers.pop(name, None)
             raise
-        return identifier
+        return identifier or name
 
     async def remove_rpc_subscriber(self, identifier: Any) -> None:
         """Answer to ``identifier`` no more; raises `ValueError` for an unknown one."""
         name = str(identifier)
-        if name not in self._rpc_subscribers:
-            raise ValueError(f"Unknown subscriber '{identifier}'")
-        del self._rpc_subscribers[name]
+        subscribers.remove(self._rpc_subscribers, name, "Unknown subscriber '{}'")
         await self._rpc_queue.unbind(self._exchange, routing_key=f"{defaults.RPC_TOPIC}.{name}")
 
     async def add_broadcast_subscriber(self, subscriber: Any, identifier: Any = None) -> Any:
         """Hear all broadcasts; raises `kiwipy.DuplicateSubscriberIdentifier`."""
-        identifier = identifier or uuid.uuid4().hex
-        if identifier in self._broadcast_subscribers:
-            raise exceptions.DuplicateSubscriberIdentifier(f"Broadcast identifier '{identifier}'")
-        self._broadcast_subscribers[identifier] = subscriber
+        identifier = subscribers.add(self._broadcast_subscribers, subscriber, identifier, "Broadcast")
         if self._broadcast_consumer_tag is None:
             self._broadcast_consumer_tag = uuid.uuid4().hex
             await self._broadcast_queue.consume(self._on_broadcast, consumer_tag=self._broadcast_consumer_tag)
@@ -139,10 +113,7 @@ class RmqSubscriber:
 
     async def remove_broadcast_subscriber(self, identifier: Any) -> None:
         """Hear no more; raises `ValueError` for an unknown identifier."""
-        try:
-            del self._broadcast_subscribers[identifier]
-        except KeyError as error:
-            raise ValueError(f"Broadcast subscriber '{identifier}' unknown") from error
+        subscribers.remove(self._broadcast_subscribers, identifier, "Broadcast subscriber '{}' unknown")
         if not self._broadcast_subscribers:
             tag, self._broadcast_consumer_tag = self._broadcast_consumer_tag, None
             await self._broadcast_queue.cancel(tag)
@@ -245,9 +216,7 @@ class RmqCommunicator:
         self._task_queue = task_queue
         self._task_prefetch_size = task_prefetch_size
         self._task_prefetch_count = task_prefetch_count
-        self._encoder = encoder
-        self._decoder = decoder
-        self._testing_mode = testing_mode
+        self._common: dict[str, Any] = {"encoder": encoder, "decoder": decoder, "testing_mode": testing_mode}
         self._message_subscriber: RmqSubscriber | None = None
         self._message_publisher: RmqPublisher | None = None
         self._default_task_queue: tasks.RmqTaskQueue | None = None
@@ -319,9 +288,7 @@ class RmqCommunicator:
                     self._connection,
                     message_exchange=self._message_exchange,
                     queue_expires=self._queue_expires,
-                    encoder=self._encoder,
-                    decoder=self._decoder,
-                    testing_mode=self._testing_mode,
+                    **self._common,
                 )
                 await subscriber.connect()
                 self._message_subscriber = subscriber
@@ -335,9 +302,7 @@ class RmqCommunicator:
                 publisher = RmqPublisher(
                     self._connection,
                     exchange_name=self._message_exchange,
-                    encoder=self._encoder,
-                    decoder=self._decoder,
-                    testing_mode=self._testing_mode,
+                    **self._common,
                 )
                 await publisher.connect()
                 self._message_publisher = publisher
@@ -415,11 +380,9 @@ class RmqCommunicator:
             self._connection,
             exchange_name=self._task_exchange,
             queue_name=name,
-            decoder=self._decoder,
-            encoder=self._encoder,
             prefetch_size=prefetch_size,
             prefetch_count=prefetch_count,
-            testing_mode=self._testing_mode,
+            **self._common,
         )
         await queue.connect()
         return queue

@@ -31,7 +31,7 @@ class BroadcastMessage:
         }
 
 
-class _Exchanging:
+class Exchanging:
     """A channel and an exchange on it."""
 
     DEFAULT_EXCHANGE_PARAMS: ClassVar[dict[str, Any]] = {"type": aio_pika.ExchangeType.TOPIC}
@@ -76,7 +76,7 @@ class _Exchanging:
         self._exchange = await self._channel.declare_exchange(name=self._exchange_name, **self._exchange_params)
 
 
-class BaseConnectionWithExchange(_Exchanging):
+class BaseConnectionWithExchange(Exchanging):
     """A channel and an exchange on it.
 
     Args:
@@ -106,7 +106,7 @@ class BaseConnectionWithExchange(_Exchanging):
             await self._open()
 
 
-class BasePublisherWithReplyQueue(_Exchanging):
+class BasePublisherWithReplyQueue(Exchanging):
     """Publishes, and takes the answers out of a queue of its own.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import aio_pika
 
-from kiwipy import exceptions, futures
+from kiwipy import exceptions, futures, subscribers
 from kiwipy.rmq import defaults, messages, utils
 
 _LOGGER = logging.getLogger(__name__)
@@ -72,20 +72,14 @@ class RmqTaskSubscriber(messages.BaseConnectionWithExchange):
 
     async def add_task_subscriber(self, subscriber: Any, identifier: str | None = None) -> str:
         """Have ``subscriber`` given the tasks that those before it rejected; returns its identifier."""
-        identifier = identifier or uuid.uuid4().hex
-        if identifier in self._subscribers:
-            raise exceptions.DuplicateSubscriberIdentifier(f"Task identifier '{identifier}'")
-        self._subscribers[identifier] = subscriber
+        added: str = subscribers.add(self._subscribers, subscriber, identifier, "Task")
         if self._consumer_tag is None:
             self._consumer_tag = await self._task_queue.consume(self._on_task)
-        return identifier
+        return added
 
     async def remove_task_subscriber(self, identifier: str) -> None:
         """Take no more tasks for it; raises `ValueError` for an unknown identifier."""
-        try:
-            del self._subscribers[identifier]
-        except KeyError as error:
-            raise ValueError(f"Unknown task subscriber '{identifier}'") from error
+        subscribers.remove(self._subscribers, identifier, "Unknown task subscriber '{}'")
         if not self._subscribers:
             tag, self._consumer_tag = self._consumer_tag, None
             await self._task_queue.cancel(tag)
