@@ -1,20 +1,15 @@
 """The import name kiwipy does what kiwipy 0.9.0 does: both are run, and their traces must be equal."""
 
-import json
-import os
 import secrets
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.compat.both import DROP_IN, ORIGINAL, command, differing_names, told
 from tests.messaging.rabbitmq.conftest import broker_url  # noqa: F401 - a fixture
 
-ROOT = Path(__file__).parents[3]
-HERE = Path(__file__).parent
-ORIGINAL = "original"
-DROP_IN = "drop-in"
+SCENARIOS = str(Path(__file__).parent / "scenarios.py")
 
 WANTED = {
     "rpc_that_is_cancelled": [["raised", "concurrent.futures._base", "CancelledError"], True],
@@ -26,24 +21,9 @@ cannot be decoded is dropped, and does not keep its place among those that are h
 pytestmark = [pytest.mark.service("rabbitmq"), pytest.mark.slow, pytest.mark.timeout(180)]
 
 
-def command(library, *words):
-    """How a program runs with one of the two."""
-    interpreter = ROOT / ".venv-bench/bin/python" if library == ORIGINAL else sys.executable
-    path = "" if library == ORIGINAL else os.pathsep.join((str(ROOT / "compat/kiwipy/src"), str(ROOT / "src")))
-    return {"args": [str(interpreter), *words], "env": {**os.environ, "PYTHONPATH": path}}
-
-
-def told(library, program, *words):
-    ended = subprocess.run(
-        **command(library, str(HERE / program), *words), capture_output=True, text=True, timeout=150, check=False
-    )
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout)
-
-
 @pytest.fixture(scope="module")
 def traces(broker_url):  # noqa: F811
-    return {library: told(library, "scenarios.py", "all", broker_url) for library in (ORIGINAL, DROP_IN)}
+    return {library: told(library, SCENARIOS, "all", broker_url) for library in (ORIGINAL, DROP_IN)}
 
 
 def test_every_scenario_goes_as_with_the_original(traces):
@@ -65,14 +45,14 @@ def test_it_talks_with_the_original_over_one_broker(broker_url, server, client):
     def conversation(server, client):
         name = f"peers-{secrets.token_hex(6)}"
         serving = subprocess.Popen(
-            **command(server, str(HERE / "scenarios.py"), "serve", broker_url, name),
+            **command(server, SCENARIOS, "serve", broker_url, name),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
         with serving:
             try:
                 assert serving.stdout.readline() == b"ready\n"
-                return told(client, "scenarios.py", "ask", broker_url, name)
+                return told(client, SCENARIOS, "ask", broker_url, name)
             finally:
                 serving.stdin.close()
                 serving.wait(20)
@@ -84,26 +64,7 @@ def test_it_talks_with_the_original_over_one_broker(broker_url, server, client):
 
 
 def test_every_public_name_is_there_and_takes_the_same():
-    original, drop_in = told(ORIGINAL, "names.py"), told(DROP_IN, "names.py")
-
-    missing = {
-        f"{module}.{name}": (facts, drop_in.get(module, {}).get(name))
-        for module, names in original.items()
-        for name, facts in names.items()
-        if not agrees(facts, drop_in.get(module, {}).get(name))
-    }
-    assert missing == {}
-
-
-def agrees(original, drop_in):
-    """A class may have more methods and bases than the original's."""
-    if drop_in is None:
-        return False
-    if "bases" in original:
-        return set(original["bases"]) <= set(drop_in["bases"]) and all(
-            drop_in.get(key, "nothing") == value for key, value in original.items() if key != "bases"
-        )
-    return original == drop_in
+    assert differing_names("kiwipy") == {}
 
 
 def test_importing_it_loads_no_broker_and_no_yaml():

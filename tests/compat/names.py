@@ -1,13 +1,16 @@
-"""Every public name of kiwipy with where it lives and what it takes. A program; prints {module: {name: facts}} as JSON."""
+"""Every public name of a package with where it lives and what it takes.
+
+A program: ``python names.py PACKAGE`` prints {module: {name: facts}} as JSON.
+"""
 
 import importlib
 import inspect
 import json
 import pkgutil
-
-import kiwipy
+import sys
 
 CONSTANTS = (str, bytes, int, float, tuple, list, dict)
+PACKAGE = sys.argv[1]
 
 
 def parameters(thing):
@@ -20,8 +23,10 @@ def parameters(thing):
 
 def facts(thing):
     """What one relies on; ``None`` for what is only used inside."""
-    if isinstance(thing, type) and thing.__module__.startswith("kiwipy"):
-        if thing.__module__ == "kiwipy" or issubclass(thing, tuple):  # logging's, and a tuple with named places
+    if isinstance(thing, bool):
+        return None
+    if isinstance(thing, type) and thing.__module__.startswith(PACKAGE):
+        if thing.__module__ == PACKAGE or issubclass(thing, tuple):  # logging's, and a tuple with named places
             return {"module": thing.__module__}
         methods = {
             name: parameters(getattr(thing, name))
@@ -35,16 +40,17 @@ def facts(thing):
             "takes": takes,
             **methods,
         }
-    if inspect.isfunction(thing) and thing.__module__.startswith("kiwipy"):
+    if inspect.isfunction(thing) and thing.__module__.startswith(PACKAGE):
         return {"module": thing.__module__, "takes": parameters(thing)}
     if isinstance(thing, CONSTANTS) and not isinstance(thing, type):
-        return {"value": sorted(thing) if isinstance(thing, tuple) else repr(thing)}
+        return {"value": sorted(thing, key=repr) if isinstance(thing, tuple | list) else repr(thing)}
     return None
 
 
 def main():
     names = {}
-    found = [kiwipy.__name__, *(each.name for each in pkgutil.walk_packages(kiwipy.__path__, "kiwipy."))]
+    package = importlib.import_module(PACKAGE)
+    found = [PACKAGE, *(each.name for each in pkgutil.walk_packages(package.__path__, f"{PACKAGE}."))]
     for module in found:
         content = vars(importlib.import_module(module))
         public = {name: facts(thing) for name, thing in content.items() if name == "__all__" or name[0] != "_"}

@@ -1,0 +1,1002 @@
+"""`Process`: a state machine that runs steps on a loop, is saved as a bundle, and listens to messages."""
+
+import abc
+import asyncio
+import contextlib
+import copy
+import enum
+import functools
+import inspect
+import logging
+import re
+import time
+import traceback
+import uuid
+import warnings
+from collections.abc import Awaitable, Callable, Generator, Hashable, Sequence
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, TypeVar
+
+import kiwipy
+import yaml
+from aio_pika.exceptions import ChannelInvalidStateError, ConnectionClosed
+
+from plumpy import events, exceptions, futures, persistence, ports, process_comms, process_states, utils
+from plumpy.base import state_machine
+from plumpy.base.state_machine import StateEntryFailed, StateMachine, TransitionFailed, event
+from plumpy.base.utils import call_with_super_check, super_check
+from plumpy.event_helper import EventHelper
+from plumpy.greenback_bridge import run_until_complete, run_with_portal
+from plumpy.process_comms import FORCE_KILL_KEY, MESSAGE_TEXT_KEY, MessageBuilder, MessageType
+from plumpy.process_listener import ProcessListener
+from plumpy.process_spec import ProcessSpec
+from plumpy.process_states import ProcessState
+from plumpy.utils import PID_TYPE, SAVED_STATE_TYPE, protected
+
+__all__ = ["BundleKeys", "Process", "ProcessSpec", "TransitionFailed"]
+
+T = TypeVar("T")
+
+_LOGGER = logging.getLogger(__name__)
+_NOT_STATES = re.compile(r"^(?!state_changed).*")
+"""Subjects of broadcasts that are not the news that every process gives."""
+
+PROCESS_STACK: ContextVar[list["Process"]] = ContextVar("process stack", default=[])  # noqa: B039 (never changed in place)
+"""The processes whose code runs here, the innermost one last."""
+
+
+class BundleKeys:
+    """Under which keys a process saves what is not a member."""
+
+    INPUTS_RAW = "INPUTS_RAW"
+    INPUTS_PARSED = "INPUTS_PARSED"
+    OUTPUTS = "OUTPUTS"
+
+
+class ProcessStateMachineMeta(abc.ABCMeta, state_machine.StateMachineMeta):
+    """The class of process classes."""
+
+
+# So that a process class, too, can be written as YAML: by its name.
+yaml.representer.Representer.add_representer(
+    ProcessStateMachineMeta,
+    yaml.representer.Representer.represent_name,  # type: ignore[arg-type]  # it looks at the name alone
+)
+
+
+def ensure_not_closed(func: Callable[..., Any]) -> Callable[..., Any]:
+    """Get a method that raises `ClosedError` when the process is closed."""
+
+    @functools.wraps(func)
+    def guarded(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._closed:
+            raise exceptions.ClosedError("Process is closed")
+        return func(self, *args, **kwargs)
+
+    return guarded
+
+
+@persistence.auto_persist(
+    "_pid", "_creation_time", "_future", "_paused", "_status", "_pre_paused_status", "_event_helper"
+)
+class Process(StateMachine, persistence.Savable, metaclass=ProcessStateMachineMeta):
+    """One run of a piece of work.
+
+    Its states are those of `ProcessState`, its steps are methods, the first of which is `run`. The hooks that are
+    called on the way must call those of their base class.
+
+    Args:
+        inputs: values for the input ports.
+        pid: the process id; a new UUID by default.
+        logger: where it logs; the module's logger by default.
+        loop: the loop to run on; `get_or_create_event_loop` by default.
+        communicator: where it listens for messages and gives news of itself.
+
+    Raises:
+        ValueError: the inputs do not fit.
+    """
+
+    _spec_class: type[Any] = ProcessSpec
+    _stepping = False
+    _pausing: futures.CancellableAction | None = None
+    _paused: persistence.SavableFuture | None = None
+    _killing: futures.CancellableAction | None = None
+    _interrupt_action: futures.CancellableAction | None = None
+    _closed = False
+    _cleanups: list[Callable[[], None]] | None = None
+    _future: persistence.SavableFuture
+    _event_helper: EventHelper
+    _logger: logging.Logger | None
+    _communicator: Any
+
+    __called: bool = False
+
+    # --- the class ------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def current(cls) -> "Process | None":
+        """Get the process whose code runs here, or None."""
+        stack = PROCESS_STACK.get()
+        return stack[-1] if stack else None
+
+    @classmethod
+    def get_states(cls) -> Sequence[type[Any]]:
+        """Get the state classes, the one to begin with first."""
+        found = dict(cls.get_state_classes())
+        created = found.pop(ProcessState.CREATED)
+        return (created, *found.values())
+
+    @classmethod
+    def get_state_classes(cls) -> dict[Hashable, type[Any]]:
+        """Get the state classes by label; override it to replace one."""
+        return {
+            ProcessState.CREATED: process_states.Created,
+            ProcessState.RUNNING: process_states.Running,
+            ProcessState.WAITING: process_states.Waiting,
+            ProcessState.FINISHED: process_states.Finished,
+            ProcessState.EXCEPTED: process_states.Excepted,
+            ProcessState.KILLED: process_states.Killed,
+        }
+
+    @classmethod
+    def spec(cls) -> Any:
+        """Get what the class declares; `define` is called for it once.
+
+        Raises:
+            AssertionError: `define` did not call that of its base class.
+        """
+        found = cls.__dict__.get("_spec")
+        if found is not None:
+            return found
+        spec = cls._spec = cls._spec_class()  # type: ignore[attr-defined]
+        try:
+            cls.__called = False
+            cls.define(spec)
+            assert cls.__called, (
+                f"Process.define() was not called by {cls}\nHint: Did you forget to call the superclass method in "
+                "your define? Try: super().define(spec)"
+            )
+        except Exception:
+            del cls._spec  # type: ignore[attr-defined]
+            cls.__called = False
+            raise
+        return spec
+
+    @classmethod
+    def get_name(cls) -> str:
+        """Get the name of the class."""
+        return cls.__name__
+
+    @classmethod
+    def define(cls, _spec: Any) -> None:
+        """Declare ports; override it, and call ``super().define(spec)``."""
+        cls.__called = True
+
+    @classmethod
+    def get_description(cls) -> dict[str, Any]:
+        """Get what the class is for and what it declares."""
+        description: dict[str, Any] = {}
+        if cls.__doc__:
+            description["description"] = cls.__doc__.strip()
+        spec = cls.spec().get_description()
+        if spec:
+            description["spec"] = spec
+        return description
+
+    @classmethod
+    def recreate_from(
+        cls, saved_state: SAVED_STATE_TYPE, load_context: persistence.LoadSaveContext | None = None
+    ) -> Any:
+        """Make a process again from what was saved of it, without calling the constructor."""
+        process = super().recreate_from(saved_state, load_context)
+        call_with_super_check(process.init)
+        return process
+
+    def __init__(
+        self,
+        inputs: dict[str, Any] | None = None,
+        pid: PID_TYPE | None = None,
+        logger: logging.Logger | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+        communicator: kiwipy.Communicator | None = None,
+    ) -> None:
+        super().__init__()
+        self.spec().seal()
+        self._loop = loop if loop is not None else events.get_or_create_event_loop()
+        self._setup_event_hooks()
+        self._status: str | None = None
+        self._pre_paused_status: str | None = None
+        self._paused = None
+        self._raw_inputs = None if inputs is None else utils.AttributesFrozendict(inputs)
+        self._pid = pid
+        self._parsed_inputs: utils.AttributesFrozendict | None = None
+        self._outputs: dict[str, Any] = {}
+        self._uuid: uuid.UUID | None = None
+        self._creation_time: float | None = None
+        self._future = persistence.SavableFuture(loop=self._loop)
+        self._event_helper = EventHelper(ProcessListener)
+        self._logger = logger
+        self._communicator = communicator
+
+    @super_check
+    def init(self) -> None:
+        """Get ready: called when the process was created, and when it was loaded."""
+        self._cleanups = []
+        if self._communicator is not None:
+            self._subscribe(self._communicator)
+        if not self._future.done():
+            self._future.add_done_callback(self._kill_if_cancelled)
+
+    def _subscribe(self, communicator: Any) -> None:
+        try:
+            identifier = communicator.add_rpc_subscriber(self.message_receive, identifier=str(self.pid))
+            self.add_cleanup(functools.partial(communicator.remove_rpc_subscriber, identifier))
+        except kiwipy.TimeoutError:
+            self.logger.exception("Process<%s>: failed to register as an RPC subscriber", self.pid)
+        try:
+            subscriber = kiwipy.BroadcastFilter(self.broadcast_receive, subject=_NOT_STATES)
+            identifier = communicator.add_broadcast_subscriber(subscriber, identifier=str(self.pid))
+            self.add_cleanup(functools.partial(communicator.remove_broadcast_subscriber, identifier))
+        except kiwipy.TimeoutError:
+            self.logger.exception("Process<%s>: failed to register as a broadcast subscriber", self.pid)
+
+    def _kill_if_cancelled(self, future: "futures.Future[Any]") -> None:
+        if future.cancelled() and not self.kill("Killed by future being cancelled"):
+            self.logger.warning("Process<%s>: Failed to kill process on future cancel", self.pid)
+
+    def _setup_event_hooks(self) -> None:
+        hook = state_machine.StateEventHook
+        self.add_state_event_callback(hook.ENTERING_STATE, lambda _machine, _hook, state: self.on_entering(state))
+        self.add_state_event_callback(hook.ENTERED_STATE, lambda _machine, _hook, state: self.on_entered(state))
+        self.add_state_event_callback(hook.EXITING_STATE, lambda _machine, _hook, _state: self.on_exiting())
+
+    # --- what is known of the process -----------------------------------------------------------------------------
+
+    @property
+    def creation_time(self) -> float | None:
+        """When it was created, in seconds since 1970."""
+        return self._creation_time
+
+    @property
+    def pid(self) -> Any:
+        """The process id."""
+        return self._pid
+
+    @property
+    def uuid(self) -> Any:
+        """The UUID; None once it was loaded."""
+        return self._uuid
+
+    @property
+    def raw_inputs(self) -> utils.AttributesFrozendict | None:
+        """The inputs as they were given, None if none were."""
+        return self._raw_inputs
+
+    @property
+    def inputs(self) -> Any:
+        """The inputs with defaults filled in."""
+        return self._parsed_inputs
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """The outputs that were given until now, by name; namespaces are dictionaries."""
+        return self._outputs
+
+    @property
+    def logger(self) -> Any:
+        """Where it logs."""
+        return _LOGGER if self._logger is None else self._logger
+
+    @property
+    def status(self) -> str | None:
+        """What it does, to people."""
+        return self._status
+
+    def set_status(self, status: str | None) -> None:
+        """Say what it does, to people."""
+        self._status = status
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is paused."""
+        return self._paused is not None
+
+    def future(self) -> persistence.SavableFuture:
+        """Get the future of its outputs. Cancelling it kills the process."""
+        return self._future
+
+    def has_terminated(self) -> bool:
+        """Whether it is in a state that is final."""
+        return bool(self._state.is_terminal())
+
+    def result(self) -> Any:
+        """Get the result.
+
+        Raises:
+            KilledError: it was killed.
+            InvalidStateError: it goes on.
+            Exception: the one it ended by.
+        """
+        state = self._state
+        if isinstance(state, process_states.Finished):
+            return state.result
+        if isinstance(state, process_states.Killed):
+            raise exceptions.KilledError(state.msg)
+        if isinstance(state, process_states.Excepted):
+            raise state.exception or Exception("process excepted")
+        raise exceptions.InvalidStateError
+
+    def successful(self) -> bool:
+        """Whether the result is a success; raises `InvalidStateError` when it did not finish."""
+        try:
+            found: bool = self._state.successful
+        except AttributeError as error:
+            raise exceptions.InvalidStateError("process is not in the finished state") from error
+        return found
+
+    @property
+    def is_successful(self) -> bool:
+        """Whether it finished with a success."""
+        return getattr(self._state, "successful", False)
+
+    def killed(self) -> bool:
+        """Whether it was killed."""
+        return bool(self.state == ProcessState.KILLED)
+
+    def killed_msg(self) -> MessageType | None:
+        """Get the message by which it was killed; raises `InvalidStateError` when it was not."""
+        if isinstance(self._state, process_states.Killed):
+            return self._state.msg
+        raise exceptions.InvalidStateError("Has not been killed")
+
+    def exception(self) -> BaseException | None:
+        """Get the exception it ended by, None when it did not."""
+        return self._state.exception if isinstance(self._state, process_states.Excepted) else None
+
+    @property
+    def is_excepted(self) -> bool:
+        """Whether it ended by an exception."""
+        return bool(self.state == ProcessState.EXCEPTED)
+
+    def done(self) -> bool:
+        """As `has_terminated`, which is to be used instead."""
+        warnings.warn("method is deprecated, use `has_terminated` instead", DeprecationWarning, stacklevel=2)
+        return bool(self._state.is_terminal())
+
+    def get_status_info(self, out_status_info: dict[str, Any]) -> None:
+        """Put what is known of the process into a dictionary."""
+        out_status_info.update(
+            ctime=self.creation_time, paused=self.paused, process_string=str(self), state=str(self.state)
+        )
+
+    # --- the loop -------------------------------------------------------------------------------------------------
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that it runs on."""
+        return self._loop
+
+    @ensure_not_closed
+    def launch(
+        self,
+        process_class: "type[Process]",
+        inputs: dict[str, Any] | None = None,
+        pid: PID_TYPE | None = None,
+        logger: logging.Logger | None = None,
+    ) -> "Process":
+        """Make another process and start it on the same loop."""
+        process: Process = process_class(
+            inputs=inputs, pid=pid, logger=logger, loop=self.loop, communicator=self._communicator
+        )
+        self.loop.create_task(process.step_until_terminated())
+        return process
+
+    def call_soon(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> events.ProcessCallback:
+        """Have ``callback``, plain or a coroutine function, called as part of the process: what it raises ends it."""
+        handle = events.ProcessCallback(self, self._run_task, (callback, *args), kwargs)
+        self.loop.create_task(handle.run())
+        return handle
+
+    def callback_excepted(
+        self, _callback: Callable[..., Any], exception: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Called when a callback raised an exception."""
+        if self.state != ProcessState.EXCEPTED:
+            self.fail(exception, trace)
+
+    @contextlib.contextmanager
+    def _process_scope(self) -> Generator[None, None, None]:
+        """Let this be the current process meanwhile."""
+        PROCESS_STACK.set([*PROCESS_STACK.get(), self])
+        try:
+            yield
+        finally:
+            stack = PROCESS_STACK.get()
+            assert Process.current() is self, (
+                "Somehow, the process at the top of the stack is not me, but another process! "
+                f"({self} != {Process.current()})"
+            )
+            PROCESS_STACK.set(stack[:-1])
+
+    async def _run_task(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call ``callback``, plain or a coroutine function, as the current process."""
+        with self._process_scope():
+            if inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(callback.__call__):  # type: ignore[operator]
+                return await callback(*args, **kwargs)
+            return await run_with_portal(callback, *args, **kwargs)
+
+    # --- saving ---------------------------------------------------------------------------------------------------
+
+    def save_instance_state(
+        self, out_state: SAVED_STATE_TYPE, save_context: persistence.LoadSaveContext | None
+    ) -> None:
+        """Save the state, the inputs and the outputs besides the members."""
+        super().save_instance_state(out_state, save_context)
+        out_state["_state"] = self._state.save()
+        if self.raw_inputs is not None:
+            out_state[BundleKeys.INPUTS_RAW] = self.encode_input_args(self.raw_inputs)
+        if self.inputs is not None:
+            out_state[BundleKeys.INPUTS_PARSED] = self.encode_input_args(self.inputs)
+        if self.outputs:
+            out_state[BundleKeys.OUTPUTS] = self.encode_input_args(self.outputs)
+
+    @protected
+    def load_instance_state(self, saved_state: SAVED_STATE_TYPE, load_context: persistence.LoadSaveContext) -> None:
+        """Become the process that was saved; the context may name a loop, a communicator and a logger."""
+        super().__init__()  # only the machine's: constructors of processes are not called
+        self._setup_event_hooks()
+        self._future = persistence.SavableFuture()
+        self._event_helper = EventHelper(ProcessListener)
+        self._logger = None
+        self._communicator = None
+        self._uuid = None
+        self._loop = load_context.loop if "loop" in load_context else events.get_or_create_event_loop()
+        self._state = self.recreate_state(saved_state["_state"])
+        if "communicator" in load_context:
+            self._communicator = load_context.communicator
+        if "logger" in load_context:
+            self._logger = load_context.logger
+        super().load_instance_state(saved_state, load_context)
+        self._raw_inputs = self._loaded_inputs(saved_state, BundleKeys.INPUTS_RAW)
+        self._parsed_inputs = self._loaded_inputs(saved_state, BundleKeys.INPUTS_PARSED)
+        self._outputs = {}
+        if BundleKeys.OUTPUTS in saved_state:
+            self._outputs = self.decode_input_args(saved_state[BundleKeys.OUTPUTS])
+
+    def _loaded_inputs(self, saved_state: SAVED_STATE_TYPE, key: str) -> utils.AttributesFrozendict | None:
+        if key not in saved_state:
+            return None
+        return utils.AttributesFrozendict(self.decode_input_args(saved_state[key]))
+
+    @protected
+    def encode_input_args(self, inputs: Any) -> Any:
+        """Get values as they are to be saved: by default a deep copy."""
+        return copy.deepcopy(inputs)
+
+    @protected
+    def decode_input_args(self, encoded: Any) -> Any:
+        """Get values from what was saved of them: by default a deep copy."""
+        return copy.deepcopy(encoded)
+
+    def recreate_state(self, saved_state: persistence.Bundle) -> Any:
+        """Make a state again from what was saved of it."""
+        return persistence.Savable.load(saved_state, persistence.LoadSaveContext(process=self))
+
+    # --- who listens, and what is logged ----------------------------------------------------------------------------
+
+    def add_process_listener(self, listener: Any) -> None:
+        """Tell ``listener`` what happens."""
+        assert listener != self, "Cannot listen to yourself!"
+        self._event_helper.add_listener(listener)
+
+    def remove_process_listener(self, listener: ProcessListener) -> None:
+        """Tell ``listener`` no more."""
+        self._event_helper.remove_listener(listener)
+
+    @protected
+    def set_logger(self, logger: logging.Logger) -> None:
+        """Say where it logs."""
+        self._logger = logger
+
+    @protected
+    def log_with_pid(self, level: int, msg: str) -> None:
+        """Log a message, with the process id before it."""
+        self.logger.log(level, "%s: %s", self.pid, msg)
+
+    # --- hooks ----------------------------------------------------------------------------------------------------
+
+    def on_entering(self, state: Any) -> None:
+        """A state is about to be entered: calls its own hook."""
+        label = state.LABEL
+        if label == ProcessState.CREATED:
+            call_with_super_check(self.on_create)
+        elif label == ProcessState.RUNNING:
+            call_with_super_check(self.on_run)
+        elif label == ProcessState.WAITING:
+            call_with_super_check(self.on_wait, state.data)
+        elif label == ProcessState.FINISHED:
+            call_with_super_check(self.on_finish, state.result, state.successful)
+        elif label == ProcessState.KILLED:
+            call_with_super_check(self.on_kill, state.msg)
+        elif label == ProcessState.EXCEPTED:
+            call_with_super_check(self.on_except, state.get_exc_info())
+
+    def on_entered(self, from_state: Any) -> None:
+        """A state was entered: calls its own hook, then gives news of it."""
+        label = self._state.LABEL
+        if label == ProcessState.RUNNING:
+            call_with_super_check(self.on_running)
+        elif label == ProcessState.WAITING:
+            call_with_super_check(self.on_waiting)
+        elif label == ProcessState.FINISHED:
+            call_with_super_check(self.on_finished)
+        elif label == ProcessState.EXCEPTED:
+            call_with_super_check(self.on_excepted)
+        elif label == ProcessState.KILLED:
+            call_with_super_check(self.on_killed)
+        if self._communicator and isinstance(self.state, enum.Enum):
+            self._tell_state(None if from_state is None else from_state.LABEL.value, self.state.value)
+
+    def _tell_state(self, before: Any, now: Any) -> None:
+        subject = f"state_changed.{before}.{now}"
+        self.logger.info("Process<%s>: Broadcasting state change: %s", self.pid, subject)
+        try:
+            self._communicator.broadcast_send(body=None, sender=self.pid, subject=subject)
+        except (ConnectionClosed, ChannelInvalidStateError):
+            message = "Process<%s>: no connection available to broadcast state change from %s to %s"
+            self.logger.warning(message, self.pid, before, now)
+        except kiwipy.TimeoutError:
+            message = "Process<%s>: sending broadcast of state change from %s to %s timed out"
+            self.logger.warning(message, self.pid, before, now)
+
+    def on_exiting(self) -> None:
+        """The state is about to be left: calls its own hook."""
+        if self.state == ProcessState.WAITING:
+            call_with_super_check(self.on_exit_waiting)
+        elif self.state == ProcessState.RUNNING:
+            call_with_super_check(self.on_exit_running)
+
+    @super_check
+    def on_create(self) -> None:
+        """CREATED is about to be entered: the inputs are completed and judged, the process gets its id."""
+        self._creation_time = time.time()
+        raw = _copy_of_dictionaries(dict(self._raw_inputs)) if self._raw_inputs else {}
+        inputs = self.spec().inputs
+        self._parsed_inputs = inputs.pre_process(raw)
+        error = inputs.validate(self._parsed_inputs)
+        if error is not None:
+            raise ValueError(error)
+        self._uuid = uuid.uuid4()
+        if self._pid is None:
+            self._pid = self._uuid
+
+    @super_check
+    def on_exit_running(self) -> None:
+        """RUNNING is about to be left."""
+
+    @super_check
+    def on_exit_waiting(self) -> None:
+        """WAITING is about to be left."""
+
+    @super_check
+    def on_run(self) -> None:
+        """RUNNING is about to be entered."""
+
+    @super_check
+    def on_running(self) -> None:
+        """RUNNING was entered."""
+        self._fire_event(ProcessListener.on_process_running)
+
+    def on_output_emitting(self, output_port: str, value: Any) -> None:
+        """An output is about to be given."""
+
+    def on_output_emitted(self, output_port: str, value: Any, dynamic: bool) -> None:
+        """An output was given."""
+        self._event_helper.fire_event(ProcessListener.on_output_emitted, self, output_port, value, dynamic)
+
+    @super_check
+    def on_wait(self, awaitables: Sequence[Awaitable[Any]]) -> None:
+        """WAITING is about to be entered."""
+
+    @super_check
+    def on_waiting(self) -> None:
+        """WAITING was entered."""
+        self._fire_event(ProcessListener.on_process_waiting)
+
+    @super_check
+    def on_pausing(self, msg: str | None = None) -> None:
+        """The process is about to be paused."""
+
+    @super_check
+    def on_paused(self, msg: str | None = None) -> None:
+        """The process was paused; the message is its status meanwhile."""
+        self._pausing = None
+        self._paused = persistence.SavableFuture()  # lasts as long as the pause
+        self._pre_paused_status = self.status
+        if msg is not None:
+            self.set_status(msg)
+        self._fire_event(ProcessListener.on_process_paused)
+
+    @super_check
+    def on_playing(self) -> None:
+        """The process goes on after a pause; its status is what it was before."""
+        if self._paused is not None:
+            self._paused.set_result(True)
+        self._paused = None
+        self.set_status(self._pre_paused_status)
+        self._pre_paused_status = None
+        self._fire_event(ProcessListener.on_process_played)
+
+    @super_check
+    def on_finish(self, result: Any, successful: bool) -> None:
+        """FINISHED is about to be entered: the outputs are judged; what lacks some is no success."""
+        if successful and self.spec().outputs.validate(self.outputs):
+            kind = self.get_states_map()[ProcessState.FINISHED]
+            raise StateEntryFailed(kind(self, result=result, successful=False))
+        self.future().set_result(self.outputs)
+
+    @super_check
+    def on_finished(self) -> None:
+        """FINISHED was entered."""
+        self._fire_event(ProcessListener.on_process_finished, self.future().result())
+
+    @super_check
+    def on_except(self, exc_info: tuple[Any, Exception, TracebackType]) -> None:
+        """EXCEPTED is about to be entered."""
+        error = exc_info[1]
+        error.__traceback__ = exc_info[2]
+        if self.future().done():  # it was about to finish, and failed on the way
+            self._future = persistence.SavableFuture(loop=self._loop)
+        self.future().set_exception(error)
+
+    @super_check
+    def on_excepted(self) -> None:
+        """EXCEPTED was entered."""
+        self._fire_event(ProcessListener.on_process_excepted, str(self.future().exception()))
+
+    @super_check
+    def on_kill(self, msg: MessageType | None) -> None:
+        """KILLED is about to be entered; the text of the message is the status."""
+        text = "" if msg is None else msg[MESSAGE_TEXT_KEY] or ""
+        self.set_status(text)
+        self.future().set_exception(exceptions.KilledError(text))
+
+    @super_check
+    def on_killed(self) -> None:
+        """KILLED was entered."""
+        self._killing = None
+        self.future().exception()  # so that nobody complains that it was never looked at
+        self._fire_event(ProcessListener.on_process_killed, self.killed_msg())
+
+    def on_terminated(self) -> None:
+        """A state that is final was entered: the process is closed."""
+        super().on_terminated()
+        self.close()
+
+    @super_check
+    def on_close(self) -> None:
+        """The process is being closed: what was registered by `add_cleanup` is called."""
+        try:
+            for cleanup in self._cleanups or ():
+                try:
+                    cleanup()
+                except Exception:
+                    self.logger.exception("Process<%s>: Exception calling cleanup method %s", self.pid, cleanup)
+            self._cleanups = None
+        finally:
+            self._event_callbacks = {}
+            self._closed = True
+
+    def _fire_event(self, evt: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        self._event_helper.fire_event(evt, self, *args, **kwargs)
+
+    # --- messages -------------------------------------------------------------------------------------------------
+
+    def message_receive(self, _comm: kiwipy.Communicator, msg: MessageType) -> Any:
+        """Do what a message asks for; raises `RuntimeError` when that is nothing known."""
+        self.logger.debug("Process<%s>: received RPC message with communicator '%s': %r", self.pid, _comm, msg)
+        intent = msg[process_comms.INTENT_KEY]
+        if intent == process_comms.Intent.PLAY:
+            return self._schedule_rpc(self.play)
+        if intent == process_comms.Intent.PAUSE:
+            return self._schedule_rpc(self.pause, msg_text=msg.get(MESSAGE_TEXT_KEY))
+        if intent == process_comms.Intent.KILL:
+            force = msg.get(FORCE_KILL_KEY, False)
+            return self._schedule_rpc(self.kill, msg_text=msg.get(MESSAGE_TEXT_KEY), force_kill=force)
+        if intent == process_comms.Intent.STATUS:
+            status: dict[str, Any] = {}
+            self.get_status_info(status)
+            return status
+        raise RuntimeError("Unknown intent")
+
+    def broadcast_receive(
+        self, _comm: kiwipy.Communicator, msg: MessageType, sender: Any, subject: Any, correlation_id: Any
+    ) -> "kiwipy.Future[Any] | None":
+        """Do what a message to all asks for, if that is something known."""
+        self.logger.debug(
+            "Process<%s>: received broadcast message '%s' with communicator '%s': %r", self.pid, subject, _comm, msg
+        )
+        if subject == process_comms.Intent.PLAY:
+            return self._schedule_rpc(self.play)
+        if subject == process_comms.Intent.PAUSE:
+            return self._schedule_rpc(self.pause, msg_text=msg.get(MESSAGE_TEXT_KEY))
+        if subject == process_comms.Intent.KILL:
+            return self._schedule_rpc(self.kill, msg_text=msg.get(MESSAGE_TEXT_KEY))
+        return None
+
+    def _schedule_rpc(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> "kiwipy.Future[Any]":
+        """Have ``callback`` called by the loop of the process, and get a future of the value at the end of what it returns."""
+        answer: kiwipy.Future[Any] = kiwipy.Future()
+
+        async def call() -> None:
+            with kiwipy.capture_exceptions(answer):
+                try:
+                    result = await run_with_portal(callback, *args, **kwargs)
+                except Exception as error:
+                    raise RuntimeError(_report(callback, error)) from error
+                while asyncio.isfuture(result):
+                    result = await result
+                answer.set_result(result)
+
+        asyncio.run_coroutine_threadsafe(call(), self.loop)
+        return answer
+
+    # --- closing --------------------------------------------------------------------------------------------------
+
+    @ensure_not_closed
+    def add_cleanup(self, cleanup: Callable[[], None]) -> None:
+        """Have ``cleanup()`` called when the process is closed."""
+        assert self._cleanups is not None
+        self._cleanups.append(cleanup)
+
+    def close(self) -> None:
+        """Let go of the process: it is not run any more. Closing twice does nothing."""
+        if not self._closed:
+            call_with_super_check(self.on_close)
+
+    # --- steering -------------------------------------------------------------------------------------------------
+
+    def transition_failed(
+        self, initial_state: Hashable, final_state: Hashable, exception: Exception, trace: TracebackType | None
+    ) -> None:
+        """End as EXCEPTED; what fails while it is created is raised."""
+        if final_state == ProcessState.CREATED:
+            raise exception.with_traceback(trace)
+        self._end_excepted(exception, trace)
+
+    def _end_excepted(self, exception: BaseException | None, trace: TracebackType | None) -> None:
+        self.transition_to(self._create_state_instance(ProcessState.EXCEPTED, exception=exception, trace_back=trace))
+
+    def _end_killed(self, msg: MessageType) -> None:
+        self.transition_to(self._create_state_instance(ProcessState.KILLED, msg=msg))
+
+    def pause(self, msg_text: str | None = None) -> Any:
+        """Take no more steps until played.
+
+        Args:
+            msg_text: why; the status meanwhile.
+
+        Returns:
+            True when it is paused, False when it has ended or is about to be killed, else an action that can be awaited and cancelled: it
+            happens when the step ends.
+        """
+        if self.has_terminated():
+            return False
+        if self.paused:
+            return True
+        if self._killing is not None and not self._killing.done():
+            return False  # a pause does not save from a kill
+        if self._pausing is not None:
+            return self._pausing
+        if not self._stepping:
+            return self._do_pause(MessageBuilder.pause(msg_text))
+        reason = process_states.PauseInterruption(msg_text)
+        self._set_interrupt_action_from_exception(reason)
+        self._pausing = action = self._interrupt_action
+        self._state.interrupt(reason)
+        return action
+
+    def _do_pause(self, state_msg: MessageType | None, next_state: Any = None) -> bool:
+        """Pause, in the state that follows if there is one."""
+        try:
+            if next_state is not None:
+                self.transition_to(next_state)
+            text = "" if state_msg is None else state_msg[MESSAGE_TEXT_KEY]
+            call_with_super_check(self.on_pausing, text)
+            call_with_super_check(self.on_paused, text)
+        finally:
+            self._pausing = None
+        return True
+
+    def _do_kill(self, msg: MessageType, _next_state: Any) -> bool:
+        try:
+            self._end_killed(msg)
+        finally:
+            self._killing = None
+        return True
+
+    def _create_interrupt_action(self, exception: process_states.Interruption) -> futures.CancellableAction:
+        """Get what is to be done because of an interruption."""
+        if isinstance(exception, process_states.PauseInterruption):
+            return futures.CancellableAction(functools.partial(self._do_pause, exception.msg), cookie=exception)
+        if isinstance(exception, process_states.KillInterruption):
+            return futures.CancellableAction(functools.partial(self._do_kill, exception.msg), cookie=exception)
+        raise ValueError(f"Got unknown interruption type '{type(exception)}'")
+
+    def _set_interrupt_action(self, new_action: futures.CancellableAction | None) -> None:
+        """Say what is to be done when the step ends; what was to be done before is cancelled."""
+        if self._interrupt_action is not None:
+            self._interrupt_action.cancel()
+        self._interrupt_action = new_action
+
+    def _set_interrupt_action_from_exception(self, interrupt_exception: process_states.Interruption) -> None:
+        self._set_interrupt_action(self._create_interrupt_action(interrupt_exception))
+
+    def play(self) -> bool:
+        """Go on after a pause; take back one that has not happened yet."""
+        if self.paused:
+            call_with_super_check(self.on_playing)
+        elif self._pausing is not None:
+            if self._interrupt_action is self._pausing:  # else a kill came after it, and stays
+                self._set_interrupt_action(None)
+            self._pausing.cancel()
+            self._pausing = None
+        return True
+
+    @event(from_states=process_states.Waiting)
+    def resume(self, *args: Any) -> None:
+        """End a wait, with a value for the step that follows, if any; raises `EventError` when it is not waiting."""
+        return self._state.resume(*args)  # type: ignore[no-any-return]
+
+    @event(to_states=process_states.Excepted)
+    def fail(self, exception: BaseException | None, trace_back: TracebackType | None) -> None:
+        """End as EXCEPTED."""
+        self._end_excepted(exception, trace_back)
+
+    def kill(self, msg_text: str | None = None, force_kill: bool = False) -> Any:
+        """End as KILLED.
+
+        Args:
+            msg_text: why.
+            force_kill: at once, also while a step runs.
+
+        Returns:
+            True when it is killed, False when it has ended otherwise, else an action that can be awaited and cancelled:
+            it happens when the step ends.
+        """
+        if self.state == ProcessState.KILLED:
+            return True
+        if self.has_terminated():
+            return False
+        if self._killing:
+            self._killing.cancel()
+        if force_kill or not self._stepping:
+            self._end_killed(MessageBuilder.kill(text=msg_text, force_kill=force_kill))
+            return True
+        reason = process_states.KillInterruption(msg_text, force_kill)
+        self._set_interrupt_action_from_exception(reason)
+        self._killing = action = self._interrupt_action
+        self._state.interrupt(reason)
+        return action
+
+    @property
+    def is_killing(self) -> bool:
+        """Whether it is about to be killed."""
+        return self._killing is not None
+
+    def create_initial_state(self) -> Any:
+        """Get a new state to begin with."""
+        return self.get_state_class(ProcessState.CREATED)(self, self.run)
+
+    # --- running --------------------------------------------------------------------------------------------------
+
+    async def run(self) -> Any:
+        """Do the work: override it, plain or as a coroutine function. It may answer a command, or the result."""
+
+    @ensure_not_closed
+    def execute(self) -> Any:
+        """Run to the end, from plain code, and get the outputs; raises what the process ended by.
+
+        Raises:
+            ClosedError: it is closed.
+            RuntimeError: the loop runs already, and this is not called from the code of a process.
+        """
+        if not self.has_terminated():
+            run_until_complete(self.loop, self.step_until_terminated())
+        return self.future().result()
+
+    @ensure_not_closed
+    async def step(self) -> None:
+        """Take one step, once the process is not paused. What it raises ends the process as EXCEPTED."""
+        assert not self.has_terminated(), "Cannot step, already terminated"
+        if self._paused is not None:
+            await self._paused
+        try:
+            self._stepping = True
+            next_state = None
+            try:
+                next_state = await self._run_task(self._state.execute)
+            except process_states.Interruption as reason:
+                # Who asked for it left an action; one that the step raised by itself has none yet.
+                if self._interrupt_action is None or self._interrupt_action.cookie is not reason:
+                    self._set_interrupt_action_from_exception(reason)
+            except Exception as error:
+                next_state = self.create_state(ProcessState.EXCEPTED, error, error.__traceback__)
+                self._set_interrupt_action(None)
+            action = self._interrupt_action
+            if action is not None and not action.cancelled():
+                action.run(next_state)
+            else:
+                self.transition_to(next_state)
+        finally:
+            self._stepping = False
+            self._set_interrupt_action(None)
+
+    async def step_until_terminated(self) -> None:
+        """Take steps until the end."""
+        while not self.has_terminated():
+            await self.step()
+
+    # --- outputs --------------------------------------------------------------------------------------------------
+
+    @ensure_not_closed
+    @protected
+    def out(self, output_port: str, value: Any) -> None:
+        """Give an output. The declaration, which all processes of the class share, is never changed by it.
+
+        Args:
+            output_port: the dotted name of the port.
+            value: the value.
+
+        Raises:
+            ValueError: there is no such port, or the value does not fit it.
+        """
+        self.on_output_emitting(output_port, value)
+        spec = self.spec()
+        *namespaces, last = output_port.split(spec.namespace_separator)
+        namespace, rest = _declared_namespace(spec.outputs, namespaces)
+        key = spec.namespace_separator.join([*rest, last])
+        dynamic = key not in namespace
+        error = namespace.validate_dynamic_ports({key: value}) if dynamic else namespace[key].validate(value)
+        if error:
+            raise ValueError(f"Error validating output '{value}' for port '{error.port}': {error.message}")
+        place = self._outputs
+        for name in namespaces:
+            place = place.setdefault(name, {})
+        place[last] = value
+        self.on_output_emitted(output_port, value, dynamic)
+
+
+def _declared_namespace(namespace: ports.PortNamespace, names: list[str]) -> tuple[ports.PortNamespace, list[str]]:
+    """Get the innermost namespace on the way that is declared, and the names on the way that are left."""
+    for depth, name in enumerate(names):
+        if name not in namespace:
+            if not namespace.dynamic:
+                raise ValueError(f"port '{name}' does not exist in port namespace '{namespace.name}'")
+            return namespace, names[depth:]
+        port = namespace[name]
+        if not isinstance(port, ports.PortNamespace):
+            raise ValueError(f"port '{name}' in port namespace '{namespace.name}' is not a namespace")
+        namespace = port
+    return namespace, []
+
+
+def _copy_of_dictionaries(value: Any) -> Any:
+    """Get nested dictionaries anew, with the same values in them: completing inputs changes the dictionaries."""
+    if isinstance(value, dict):
+        return {key: _copy_of_dictionaries(each) for key, each in value.items()}
+    return value
+
+
+def _report(callback: Callable[..., Any], error: Exception) -> str:
+    """Get what went wrong in a callback, for somebody far away."""
+    try:
+        place = f"{inspect.getfile(callback)}:{inspect.getsourcelines(callback)[1]}"
+    except (OSError, TypeError):  # its source is not to be had
+        place = "<unknown location>"
+    trace = "".join(traceback.format_exception(error))
+    return (
+        f"Error invoking callback '{getattr(callback, '__name__', callback)}' at {place}.\n"
+        f"Exception: {type(error).__name__}: {error}\n\nFull Traceback:\n{trace}"
+    )

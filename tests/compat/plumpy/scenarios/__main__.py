@@ -1,0 +1,38 @@
+"""Runs all scenarios and prints {name: trace} as JSON: ``python -m scenarios [URL]``."""
+
+import gc
+import json
+import logging
+import signal
+import warnings
+
+from scenarios import telling
+
+MODULES = ("control", "declared", "lifecycles", "machines", "nesting", "outlines", "saving")
+
+
+PATIENCE = 20
+
+
+def give_up(*_):
+    raise TimeoutError("the scenario does not end")
+
+
+def main():
+    signal.signal(signal.SIGALRM, give_up)
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    for module in MODULES:
+        __import__(f"scenarios.{module}")
+    traces = {}
+    for name, run in telling.SCENARIOS:
+        telling.SEEN.clear()
+        signal.alarm(PATIENCE)
+        trace = telling.raised(list, run())
+        traces[name.removeprefix("scenarios.")] = [trace, list(telling.SEEN)]
+        signal.alarm(0)
+        gc.collect()
+    print(json.dumps(traces, default=repr))
+
+
+main()
