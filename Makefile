@@ -9,6 +9,7 @@ JOBS ?= 2
 export DRUPE_TEST_AMQP
 VENV := .venv
 BENCH := .venv-bench
+AIIDA := .venv-aiida
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
@@ -29,10 +30,15 @@ demo: $(VENV)/.demo ## Compute the equation of state of seven metals, killed thr
 	@$(BIN)/python examples/equation_of_state/demo.py
 
 .PHONY: test
-test: check $(VENV)/.demo $(BENCH)/.plumpy ## Run everything that must hold: the checks, then all tests with branch coverage
+test: check $(VENV)/.demo $(BENCH)/.plumpy $(AIIDA)/.drop-in ## Run everything that must hold: the checks, then all tests with branch coverage
 	@tools/rabbitmq
 	@mkdir -p build/coverage
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term --cov-report=html
+
+.PHONY: test-aiida
+test-aiida: $(VENV)/.dev $(AIIDA)/.drop-in ## Run AiiDA on the drop-in: all of it, with each broker, its daemon killed in between
+	@tools/rabbitmq
+	DRUPE_TEST_AIIDA=all $(BIN)/python -m pytest -n $(JOBS) tests/compat/aiida
 
 .PHONY: check
 check: format-check lint types layers spelling ## Run all that needs no test: format, lint, types, layers, spelling
@@ -118,4 +124,9 @@ $(VENV)/.dev $(VENV)/.demo $(VENV)/.docs: $(VENV)/.%: pyproject.toml constraints
 # plumpy wants other releases of what drupe uses too, so it lives by itself.
 $(BENCH)/.plumpy: benchmarks/plumpy.txt
 	@tools/venv $(BENCH) -r $<
+	@touch $@
+
+# AiiDA as its users have it, but for the two libraries.
+$(AIIDA)/.drop-in: tests/compat/aiida/requirements.txt pyproject.toml compat/kiwipy/pyproject.toml compat/plumpy/pyproject.toml
+	@tools/venv $(AIIDA) -r $< -e . -e 'compat/kiwipy[rmq]' -e compat/plumpy
 	@touch $@
