@@ -41,6 +41,10 @@ SAID = {
 """The same errors at the same place, in other words: a type is named otherwise, and a step that cannot be called is called
 that."""
 
+EXECUTED = "messages.launched"
+"""Where the original's thread controller executes a process: it sends the second task in the communicator's thread, which
+waits for itself until its time-out; here that is done in another thread."""
+
 pytestmark = [pytest.mark.service("rabbitmq"), pytest.mark.slow, pytest.mark.timeout(180)]
 
 
@@ -50,7 +54,7 @@ def traces(broker_url):  # noqa: F811
 
 
 def test_every_scenario_goes_as_with_the_original(traces):
-    same = {name for name in traces[ORIGINAL] if name not in STEERED and name not in SAID}
+    same = {name for name in traces[ORIGINAL] if name not in {*STEERED, *SAID, EXECUTED}}
 
     assert len(same) > 850
     assert {name: traces[DROP_IN][name] for name in same if traces[DROP_IN][name] != traces[ORIGINAL][name]} == {}
@@ -58,7 +62,7 @@ def test_every_scenario_goes_as_with_the_original(traces):
 
 
 def test_what_differs_is_wanted(traces):
-    for name in {*STEERED, *SAID}:
+    for name in {*STEERED, *SAID, EXECUTED}:
         assert traces[DROP_IN][name] != traces[ORIGINAL][name], name  # else it need not be listed
         assert traces[DROP_IN][name][0][0] == "returned"
 
@@ -68,6 +72,12 @@ def test_a_kill_is_never_lost(traces):
 
     assert {name: last_state(trace) for name, trace in ends.items()} == STEERED
     assert not any("InvalidStateError', 'invalid state" in str(trace) for trace in ends.values())
+
+
+def test_a_process_is_executed_over_a_broker(traces):
+    asked = [4, 5]  # for its outputs, and for its pid alone
+    assert [traces[DROP_IN][EXECUTED][0][1][step] for step in asked] == [["returned", {"a": 1}], ["returned", 20]]
+    assert [traces[ORIGINAL][EXECUTED][0][1][step][2] for step in asked] == ["TimeoutError"] * 2
 
 
 def last_state(trace):

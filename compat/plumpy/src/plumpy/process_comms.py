@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import kiwipy
 
+from drupe.runtime import bridge
 from plumpy import communications, futures, loaders, persistence
 from plumpy.utils import PID_TYPE
 
@@ -206,8 +207,10 @@ class RemoteProcessController:
         return await asyncio.wrap_future(received)  # what a verb answers is known when it has happened
 
     async def _have_done(self, body: dict[str, Any], *, no_reply: bool = False) -> ProcessResult:
-        sent = await asyncio.wrap_future(self._communicator.task_send(body, no_reply=no_reply))
-        return None if no_reply else await asyncio.wrap_future(sent)
+        sending = self._communicator.task_send(body, no_reply=no_reply)
+        if no_reply:
+            return None
+        return await asyncio.wrap_future(await asyncio.wrap_future(sending))
 
 
 class RemoteProcessThreadController:
@@ -282,12 +285,16 @@ class RemoteProcessThreadController:
         created = futures.unwrap_kiwi_future(self._communicator.task_send(body))
         executed: kiwipy.Future[Any] = kiwipy.Future()
 
-        def go_on(_: Any) -> None:
+        def go_on() -> None:
             with kiwipy.capture_exceptions(executed):
                 continued = self.continue_process(created.result(), nowait=nowait, no_reply=no_reply)
-                kiwipy.chain(continued, executed)
+                if no_reply:
+                    executed.set_result(None)
+                else:
+                    kiwipy.chain(continued, executed)
 
-        created.add_done_callback(go_on)
+        # The answer comes in the communicator's thread, where nothing can be sent and waited for.
+        created.add_done_callback(lambda _: bridge.in_thread(go_on, name="plumpy-execute-process"))
         return executed
 
     def task_send(self, message: Any, no_reply: bool = False) -> Any:

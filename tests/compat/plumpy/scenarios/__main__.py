@@ -1,14 +1,15 @@
-"""Runs all scenarios and prints {name: trace} as JSON: ``python -m scenarios [URL]``."""
+"""Runs all scenarios and prints {name: trace} as JSON: ``python -m scenarios URL [MODULE …]``."""
 
 import gc
 import json
 import logging
 import signal
+import sys
 import warnings
 
 from scenarios import telling
 
-MODULES = ("control", "declared", "lifecycles", "machines", "nesting", "outlines", "saving")
+MODULES = ("control", "declared", "lifecycles", "machines", "messages", "nesting", "outlines", "saving")
 
 
 PATIENCE = 20
@@ -22,8 +23,9 @@ def main():
     signal.signal(signal.SIGALRM, give_up)
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
-    for module in MODULES:
+    for module in sys.argv[2:] or MODULES:
         __import__(f"scenarios.{module}")
+    telling.ADDRESS.append(sys.argv[1])
     traces = {}
     for name, run in telling.SCENARIOS:
         telling.SEEN.clear()

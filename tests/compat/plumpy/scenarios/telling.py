@@ -1,11 +1,14 @@
 """How scenarios tell what they see: as plain values, the same from any library that behaves the same."""
 
 import asyncio
+import contextlib
 import enum
 import re
+import secrets
 import uuid
 
 import plumpy
+from kiwipy import rmq
 
 SEEN = []
 """What the processes of the scenario that runs have told."""
@@ -15,6 +18,8 @@ HOOKS = (
     "on_exit_waiting", "on_pausing", "on_paused", "on_playing", "on_finish", "on_finished", "on_except", "on_excepted", "on_kill",
     "on_killed", "on_terminated", "on_close", "on_output_emitting", "on_output_emitted",
 )  # fmt: skip
+ADDRESS = []
+"""Of the broker, once it is known."""
 SCENARIOS = []
 """Pairs of a name and a function that yields a trace."""
 
@@ -132,6 +137,17 @@ def facts(process):
         "exception": plain(process.exception()),
         "future": plain(process.future()),
     }
+
+
+@contextlib.contextmanager
+def broker():
+    """A communicator over the broker, on a thread of its own, that shares names with nobody."""
+    name = f"drop-in-{secrets.token_hex(6)}"
+    with rmq.RmqThreadCommunicator.connect(
+        connection_params={"url": ADDRESS[0]}, message_exchange=name, task_exchange=f"{name}.tasks", task_queue=f"{name}.queue",
+        testing_mode=True,
+    ) as communicator:  # fmt: skip
+        yield communicator
 
 
 async def turns(count=80):
