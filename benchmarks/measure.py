@@ -64,7 +64,9 @@ class Side:
 
     def __init__(self, work: Work, *, python: str, library: str) -> None:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        sources = os.pathsep.join(str(HERE.parent / place) for place in ("src", "compat/kiwipy/src"))
+        sources = os.pathsep.join(
+            str(HERE.parent / place) for place in ("src", "compat/kiwipy/src", "compat/plumpy/src")
+        )
         found = {"PYTHONPATH": sources} if library == "drupe" else {}
         # A file: a pipe that nobody reads would stop a side that has much to complain about.
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed with the side)

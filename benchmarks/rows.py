@@ -215,7 +215,38 @@ def _messages() -> Iterator[Row]:
 
 
 def _drop_in() -> Iterator[Row]:
-    """The same program with kiwipy and with the import name kiwipy on top of drupe: nothing may be slower."""
+    """The same programs with plumpy and kiwipy, and with these import names on top of drupe: nothing may be slower."""
+    for name, place, options, times in (
+        (
+            "no-op process, one after the other, sync run",
+            "engine:one_after_the_other",
+            {"size": 500, "body": "sync"},
+            2.0,
+        ),
+        (
+            "no-op process, one after the other, async run",
+            "engine:one_after_the_other",
+            {"size": 500, "body": "async"},
+            2.0,
+        ),
+        ("no-op process, 1,000 at once, sync run", "engine:at_once", {"size": 1_000, "body": "sync"}, 2.0),
+        ("no-op process, 1,000 at once, async run", "engine:at_once", {"size": 1_000, "body": "async"}, 2.0),
+        ("`Continue`, sync step", "engine:continued", {"size": 2_000, "body": "sync"}, 2.0),
+        ("`Continue`, async step", "engine:continued", {"size": 2_000, "body": "async"}, 2.0),
+        ("`while_` of 1,000 x 2 steps", "engine:loop", {"size": 2_000, "depth": 0}, 2.0),
+        ("`while_` of 1,000 x 2 steps, 10 deep in `if_`", "engine:loop", {"size": 2_000, "depth": 10}, 2.0),
+        ("outline of 100 steps, with its process", "engine:flat", {"size": 2_000, "length": 100}, 2.0),
+        ("nested `execute()`, depth 10", "engine:executed", {"size": 500, "depth": 10}, 1.0),
+        ("save a checkpoint, 5 integers", "checkpoint:save", {"size": 500, "data": 0}, 2.0),
+        ("load a checkpoint, 5 integers", "checkpoint:load", {"size": 500, "data": 0}, 2.0),
+        ("save a checkpoint, 1 MB", "checkpoint:save", {"size": 2, "data": 1_000_000}, 2.0),
+        ("load a checkpoint, 1 MB", "checkpoint:load", {"size": 2, "data": 1_000_000}, 2.0),
+    ):
+        works = {side: _work(f"theirs.{place}", **options) for side in ("drupe", "plumpy")}
+        yield Row(group="drop-in", name=f"drop-in: {name}", works=works, target=Target("times plumpy", times))
+    works = {side: _work("theirs.engine:waiting", size=100) for side in ("drupe", "plumpy")}
+    name = "drop-in: 100 processes get to wait (RabbitMQ)"
+    yield Row(group="drop-in", name=name, works=works, target=Target("times plumpy", 2.0), clock="wall")
     for name, function, options, times in (
         ("RPC, one after the other", "calls", {"size": 200, "flight": 1}, 1.0),
         ("RPC, 50 at once", "calls", {"size": 500, "flight": 50}, 1.0),

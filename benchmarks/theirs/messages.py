@@ -10,14 +10,14 @@ from kiwipy.rmq import RmqCommunicator, RmqThreadCommunicator
 from stopwatch import Stopwatch
 
 
-def _names():
+def names():
     name = f"bench.{secrets.token_hex(8)}"
     return {"message_exchange": f"{name}.messages", "task_exchange": f"{name}.tasks", "task_queue": f"{name}.queue"}
 
 
-async def _open(names):
+async def _open(called):
     communicator = RmqCommunicator(
-        connection=await aio_pika.connect_robust(os.environ["DRUPE_BENCH_AMQP"]), task_prefetch_count=100, **names
+        connection=await aio_pika.connect_robust(os.environ["DRUPE_BENCH_AMQP"]), task_prefetch_count=100, **called
     )
     await communicator.connect()
     return communicator
@@ -25,8 +25,8 @@ async def _open(names):
 
 def calls(watch: Stopwatch, *, size: int, flight: int, tasks: bool = False) -> int:
     async def main():
-        names = _names()
-        here, there = await _open(names), await _open(names)
+        called = names()
+        here, there = await _open(called), await _open(called)
 
         async def echo(_communicator, body):
             return body
@@ -49,7 +49,7 @@ def calls(watch: Stopwatch, *, size: int, flight: int, tasks: bool = False) -> i
 
 def sends(watch: Stopwatch, *, size: int, flight: int) -> int:
     async def main():
-        here = await _open(_names())
+        here = await _open(names())
         await here.task_send(workload.MESSAGE, no_reply=True)
         await workload.in_flight(
             watch, lambda: here.task_send(workload.MESSAGE, no_reply=True), size=size, flight=flight
@@ -61,7 +61,7 @@ def sends(watch: Stopwatch, *, size: int, flight: int) -> int:
 
 
 def threaded(watch: Stopwatch, *, size: int, flight: int) -> int:
-    connect = {"connection_params": {"url": os.environ["DRUPE_BENCH_AMQP"]}, **_names()}
+    connect = {"connection_params": {"url": os.environ["DRUPE_BENCH_AMQP"]}, **names()}
     with RmqThreadCommunicator.connect(**connect) as here, RmqThreadCommunicator.connect(**connect) as there:
         there.add_rpc_subscriber(lambda _communicator, body: body, "echo")
         here.rpc_send("echo", workload.MESSAGE).result()
@@ -71,7 +71,7 @@ def threaded(watch: Stopwatch, *, size: int, flight: int) -> int:
 
 def sends_threaded(watch: Stopwatch, *, size: int, flight: int) -> int:
     """Its call returns when the broker has confirmed, so there is one on its way at a time, whatever ``flight`` says."""
-    connect = {"connection_params": {"url": os.environ["DRUPE_BENCH_AMQP"]}, **_names()}
+    connect = {"connection_params": {"url": os.environ["DRUPE_BENCH_AMQP"]}, **names()}
     with RmqThreadCommunicator.connect(**connect) as here:
         here.task_send(workload.MESSAGE, no_reply=True)
         with watch:
@@ -84,7 +84,7 @@ def registered(watch: Stopwatch, *, size: int) -> int:
     """Have so many names lead here; the unit is all of them."""
 
     async def main():
-        here = await _open(_names())
+        here = await _open(names())
 
         async def answer(_communicator, body):
             return body

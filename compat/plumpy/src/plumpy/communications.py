@@ -58,10 +58,9 @@ def convert_to_comm(
     filtered = callback.is_filtered if isinstance(callback, kiwipy.BroadcastFilter) else None
 
     def converted(communicator: kiwipy.Communicator, *args: Any, **kwargs: Any) -> "kiwipy.Future[Any]":
-        answer: kiwipy.Future[Any] = kiwipy.Future()
         if filtered is not None and filtered(*_sender_and_subject(*args, **kwargs)):
-            answer.set_result(None)
-            return answer
+            return _NOTHING
+        answer: kiwipy.Future[Any] = kiwipy.Future()
 
         async def answered() -> None:
             with kiwipy.capture_exceptions(answer):
@@ -76,6 +75,10 @@ def convert_to_comm(
         return answer
 
     return converted
+
+
+_NOTHING: "kiwipy.Future[Any]" = kiwipy.Future()
+_NOTHING.set_result(None)
 
 
 def _sender_and_subject(

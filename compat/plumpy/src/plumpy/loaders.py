@@ -2,6 +2,7 @@
 
 import abc
 import importlib
+import sys
 from typing import Any
 
 __all__ = ["DefaultObjectLoader", "ObjectLoader", "get_object_loader", "set_object_loader"]
@@ -30,10 +31,12 @@ class DefaultObjectLoader(ObjectLoader):
         module, separator, name = identifier.partition(":")
         if not separator or ":" in name:
             raise ValueError(f"identifier `{identifier}` has an invalid format.")
-        try:
-            found = importlib.import_module(module)
-        except ImportError as error:
-            raise ValueError(f"module `{module}` from identifier `{identifier}` could not be loaded.") from error
+        found = sys.modules.get(module)
+        if found is None:
+            try:
+                found = importlib.import_module(module)
+            except ImportError as error:
+                raise ValueError(f"module `{module}` from identifier `{identifier}` could not be loaded.") from error
         try:
             return getattr(found, name)
         except AttributeError as error:

@@ -8,18 +8,17 @@ may write what is loaded here is trusted; drupe's own stores hold nothing but da
 import abc
 import asyncio
 import collections
-import copy
 import fnmatch
-import inspect
 import os
 import pickle
+import types
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
-from plumpy import events, loaders, utils
+from plumpy import copies, events, loaders, utils
 from plumpy.base.utils import call_with_super_check, super_check
 from plumpy.utils import PID_TYPE, SAVED_STATE_TYPE
 
@@ -49,9 +48,6 @@ META__USER: str = "user"
 META__TYPES: str = "types"
 META__TYPE__METHOD: str = "m"
 META__TYPE__SAVABLE: str = "S"
-
-_ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes, uuid.UUID})
-"""Types of values that need not be copied, since they cannot change."""
 
 
 # --- objects ------------------------------------------------------------------------------------------------------
@@ -202,9 +198,9 @@ class Savable:
         """
         for member in members:
             value = getattr(self, member)
-            if type(value) in _ATOMS:
+            if type(value) in copies.ATOMS:
                 pass
-            elif inspect.ismethod(value):
+            elif isinstance(value, types.MethodType):
                 if value.__self__ is not self:
                     raise TypeError("Cannot persist methods of other classes")
                 Savable._set_meta_type(out_state, member, META__TYPE__METHOD)
@@ -213,15 +209,17 @@ class Savable:
                 Savable._set_meta_type(out_state, member, META__TYPE__SAVABLE)
                 value = value.save()
             else:
-                value = copy.deepcopy(value)
+                value = copies.deepcopy(value)
             out_state[member] = value
 
     def load_members(
         self, members: Iterable[str], saved_state: SAVED_STATE_TYPE, load_context: LoadSaveContext | None = None
     ) -> None:
         """Set members by name to what was saved of them."""
+        how = saved_state.get(META, {}).get(META__TYPES) or ()
         for member in members:
-            setattr(self, member, self._get_value(saved_state, member, load_context))
+            value = self._get_value(saved_state, member, load_context) if member in how else saved_state[member]
+            setattr(self, member, value)
 
     def _ensure_persist_configured(self) -> None:
         if not self._persist_configured:
@@ -327,7 +325,7 @@ class Bundle(dict[str, Any]):
     ) -> None:
         super().__init__()
         saved = savable.save(save_context)
-        self.update(copy.deepcopy(saved) if dereference else saved)
+        self.update(copies.deepcopy(saved) if dereference else saved)
 
     def unbundle(self, load_context: LoadSaveContext | None = None) -> Any:
         """Make the object again."""

@@ -314,6 +314,8 @@ class Running(State):
         return await answer if inspect.iscoroutine(answer) else answer
 
     def _action_command(self, command: Command) -> Any:
+        if type(command) is Continue:
+            return self.create_state(ProcessState.RUNNING, command.continue_fn, *command.args)
         if isinstance(command, Kill):
             return self.create_state(ProcessState.KILLED, command.msg)
         if isinstance(command, Stop):

@@ -3,7 +3,6 @@
 import abc
 import asyncio
 import contextlib
-import copy
 import enum
 import functools
 import inspect
@@ -22,10 +21,10 @@ import kiwipy
 import yaml
 from aio_pika.exceptions import ChannelInvalidStateError, ConnectionClosed
 
-from plumpy import events, exceptions, futures, persistence, ports, process_comms, process_states, utils
+from plumpy import copies, events, exceptions, futures, persistence, ports, process_comms, process_states, utils
 from plumpy.base import state_machine
 from plumpy.base.state_machine import StateEntryFailed, StateMachine, TransitionFailed, event
-from plumpy.base.utils import call_with_super_check, super_check
+from plumpy.base.utils import call_with_super_check, is_own, super_check
 from plumpy.event_helper import EventHelper
 from plumpy.greenback_bridge import run_until_complete, run_with_portal
 from plumpy.process_comms import FORCE_KILL_KEY, MESSAGE_TEXT_KEY, MessageBuilder, MessageType
@@ -426,6 +425,20 @@ class Process(StateMachine, persistence.Savable, metaclass=ProcessStateMachineMe
                 return await callback(*args, **kwargs)
             return await run_with_portal(callback, *args, **kwargs)
 
+    async def _run_state(self) -> Any:
+        """Do as `_run_task` would with what is done in the current state: this is paid at every step."""
+        execute = self._state.execute
+        below = PROCESS_STACK.get()
+        PROCESS_STACK.set([*below, self])
+        try:
+            if is_own(execute, _CREATED):  # it calls nobody
+                return execute()
+            if _is_async(execute.__func__ if inspect.ismethod(execute) else execute):
+                return await execute()
+            return await run_with_portal(execute)
+        finally:
+            PROCESS_STACK.set(below)
+
     # --- saving ---------------------------------------------------------------------------------------------------
 
     def save_instance_state(
@@ -434,12 +447,13 @@ class Process(StateMachine, persistence.Savable, metaclass=ProcessStateMachineMe
         """Save the state, the inputs and the outputs besides the members."""
         super().save_instance_state(out_state, save_context)
         out_state["_state"] = self._state.save()
+        encode = self._sharing(self.encode_input_args, _ENCODE)
         if self.raw_inputs is not None:
-            out_state[BundleKeys.INPUTS_RAW] = self.encode_input_args(self.raw_inputs)
+            out_state[BundleKeys.INPUTS_RAW] = encode(self.raw_inputs)
         if self.inputs is not None:
-            out_state[BundleKeys.INPUTS_PARSED] = self.encode_input_args(self.inputs)
+            out_state[BundleKeys.INPUTS_PARSED] = encode(self.inputs)
         if self.outputs:
-            out_state[BundleKeys.OUTPUTS] = self.encode_input_args(self.outputs)
+            out_state[BundleKeys.OUTPUTS] = encode(self.outputs)
 
     @protected
     def load_instance_state(self, saved_state: SAVED_STATE_TYPE, load_context: persistence.LoadSaveContext) -> None:
@@ -458,26 +472,29 @@ class Process(StateMachine, persistence.Savable, metaclass=ProcessStateMachineMe
         if "logger" in load_context:
             self._logger = load_context.logger
         super().load_instance_state(saved_state, load_context)
-        self._raw_inputs = self._loaded_inputs(saved_state, BundleKeys.INPUTS_RAW)
-        self._parsed_inputs = self._loaded_inputs(saved_state, BundleKeys.INPUTS_PARSED)
-        self._outputs = {}
-        if BundleKeys.OUTPUTS in saved_state:
-            self._outputs = self.decode_input_args(saved_state[BundleKeys.OUTPUTS])
+        decode = self._sharing(self.decode_input_args, _DECODE)
+        raw, parsed, outputs = map(
+            saved_state.get, (BundleKeys.INPUTS_RAW, BundleKeys.INPUTS_PARSED, BundleKeys.OUTPUTS)
+        )
+        self._raw_inputs = None if raw is None else utils.AttributesFrozendict(decode(raw))
+        self._parsed_inputs = None if parsed is None else utils.AttributesFrozendict(decode(parsed))
+        self._outputs = {} if outputs is None else decode(outputs)
 
-    def _loaded_inputs(self, saved_state: SAVED_STATE_TYPE, key: str) -> utils.AttributesFrozendict | None:
-        if key not in saved_state:
-            return None
-        return utils.AttributesFrozendict(self.decode_input_args(saved_state[key]))
+    @staticmethod
+    def _sharing(way: Callable[[Any], Any], own: Any) -> Callable[[Any], Any]:
+        """Get a way to copy values, which copies what the inputs and the outputs have in common once: most of it."""
+        memo: dict[int, Any] = {}
+        return (lambda values: copies.deepcopy(values, memo)) if is_own(way, own) else way
 
     @protected
     def encode_input_args(self, inputs: Any) -> Any:
         """Get values as they are to be saved: by default a deep copy."""
-        return copy.deepcopy(inputs)
+        return copies.deepcopy(inputs)
 
     @protected
     def decode_input_args(self, encoded: Any) -> Any:
         """Get values from what was saved of them: by default a deep copy."""
-        return copy.deepcopy(encoded)
+        return copies.deepcopy(encoded)
 
     def recreate_state(self, saved_state: persistence.Bundle) -> Any:
         """Make a state again from what was saved of it."""
@@ -509,10 +526,12 @@ class Process(StateMachine, persistence.Savable, metaclass=ProcessStateMachineMe
     def on_entering(self, state: Any) -> None:
         """A state is about to be entered: calls its own hook."""
         label = state.LABEL
-        if label == ProcessState.CREATED:
+        if label == ProcessState.RUNNING:
+            hook = self.on_run
+            if not is_own(hook, _ON_RUN):
+                call_with_super_check(hook)
+        elif label == ProcessState.CREATED:
             call_with_super_check(self.on_create)
-        elif label == ProcessState.RUNNING:
-            call_with_super_check(self.on_run)
         elif label == ProcessState.WAITING:
             call_with_super_check(self.on_wait, state.data)
         elif label == ProcessState.FINISHED:
@@ -526,7 +545,9 @@ class Process(StateMachine, persistence.Savable, metaclass=ProcessStateMachineMe
         """A state was entered: calls its own hook, then gives news of it."""
         label = self._state.LABEL
         if label == ProcessState.RUNNING:
-            call_with_super_check(self.on_running)
+            hook = self.on_running
+            if self._event_helper.listeners or not is_own(hook, _ON_RUNNING):
+                call_with_super_check(hook)
         elif label == ProcessState.WAITING:
             call_with_super_check(self.on_waiting)
         elif label == ProcessState.FINISHED:
@@ -552,10 +573,13 @@ class Process(StateMachine, persistence.Savable, metaclass=ProcessStateMachineMe
 
     def on_exiting(self) -> None:
         """The state is about to be left: calls its own hook."""
-        if self.state == ProcessState.WAITING:
+        state = self.state
+        if state == ProcessState.RUNNING:
+            hook = self.on_exit_running
+            if not is_own(hook, _ON_EXIT_RUNNING):
+                call_with_super_check(hook)
+        elif state == ProcessState.WAITING:
             call_with_super_check(self.on_exit_waiting)
-        elif self.state == ProcessState.RUNNING:
-            call_with_super_check(self.on_exit_running)
 
     @super_check
     def on_create(self) -> None:
@@ -916,7 +940,7 @@ class Process(StateMachine, persistence.Savable, metaclass=ProcessStateMachineMe
             self._stepping = True
             next_state = None
             try:
-                next_state = await self._run_task(self._state.execute)
+                next_state = await self._run_state()
             except process_states.Interruption as reason:
                 # Who asked for it left an action; one that the step raised by itself has none yet.
                 if self._interrupt_action is None or self._interrupt_action.cookie is not reason:
@@ -966,6 +990,12 @@ class Process(StateMachine, persistence.Savable, metaclass=ProcessStateMachineMe
             place = place.setdefault(name, {})
         place[last] = value
         self.on_output_emitted(output_port, value, dynamic)
+
+
+_ENCODE, _DECODE = Process.encode_input_args, Process.decode_input_args
+_CREATED = process_states.Created.execute
+_ON_RUN, _ON_RUNNING, _ON_EXIT_RUNNING = Process.on_run, Process.on_running, Process.on_exit_running
+_is_async = functools.lru_cache(maxsize=256)(inspect.iscoroutinefunction)
 
 
 def _declared_namespace(namespace: ports.PortNamespace, names: list[str]) -> tuple[ports.PortNamespace, list[str]]:

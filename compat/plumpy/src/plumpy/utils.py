@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-from plumpy import lang
+from plumpy import copies, lang
 from plumpy.settings import check_override, check_protected
 
 __all__ = ["AttributesDict"]
@@ -48,6 +48,13 @@ class Frozendict(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"<{self.__class__.__name__} {self._dict!r}>"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Frozendict":
+        twin = self.__class__.__new__(self.__class__)
+        memo[id(self)] = twin
+        for name, value in self.__dict__.items():
+            twin.__dict__[name] = copies.deepcopy(value, memo)
+        return twin
 
     def __hash__(self) -> int:
         if self._hash is None:

@@ -1,6 +1,5 @@
 """Runs all scenarios and prints {name: trace} as JSON: ``python -m scenarios URL [MODULE …]``."""
 
-import gc
 import json
 import logging
 import signal
@@ -33,7 +32,6 @@ def main():
         trace = telling.raised(list, run())
         traces[name.removeprefix("scenarios.")] = [trace, list(telling.SEEN)]
         signal.alarm(0)
-        gc.collect()
     print(json.dumps(traces, default=repr))
 
 

@@ -172,7 +172,9 @@ class RmqSubscriber(messages.Exchanging):
             parts = [body[key] for key in (form.BODY, form.SENDER, form.SUBJECT, form.CORRELATION_ID)]
             for subscriber in tuple(self._broadcast_subscribers.values()):
                 try:
-                    await utils.ensure_coroutine(subscriber)(self, *parts)
+                    answer = subscriber(self, *parts)
+                    if asyncio.iscoroutine(answer):
+                        await answer
                 except Exception:
                     _LOGGER.exception("Exception in broadcast receiver")
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, ClassVar
 
-from plumpy.base.utils import call_with_super_check, super_check
+from plumpy.base.utils import call_with_super_check, is_own, super_check
 from plumpy.futures import Future
 
 __all__ = ["StateMachine", "StateMachineMeta", "TransitionFailed", "event"]
@@ -181,17 +181,26 @@ class State:
 
     def do_enter(self) -> None:
         """Enter the state."""
-        call_with_super_check(self.enter)
+        enter = self.enter
+        if not is_own(enter, _ENTER):
+            call_with_super_check(enter)
         self.in_state = True
 
     def do_exit(self) -> None:
         """Leave the state."""
-        call_with_super_check(self.exit)
+        leave = self.exit
+        if not is_own(leave, _EXIT) or self.is_terminal():
+            call_with_super_check(leave)
         self.in_state = False
+
+
+_ENTER, _EXIT = State.enter, State.exit
 
 
 class StateEventHook(enum.Enum):
     """When callbacks are called, and with which state."""
+
+    __hash__ = object.__hash__  # an enum's own is a Python function, and hooks are looked up at every step
 
     ENTERING_STATE = 0
     """Before a state is entered; with it."""
@@ -218,6 +227,7 @@ class StateMachine(metaclass=StateMachineMeta):
     _STATES_MAP: dict[Hashable, type[State]] | None = None
     _transitioning = False
     _transition_failing = False
+    _debug: bool | None = None
 
     @classmethod
     def get_states_map(cls) -> dict[Hashable, type[State]]:
@@ -264,7 +274,6 @@ class StateMachine(metaclass=StateMachineMeta):
         self.__ensure_built()
         self._state: Any = None
         self._exception_handler = None
-        self.set_debug(not sys.flags.ignore_environment and bool(os.environ.get("PYTHONSMDEBUG")))
         self._transitioning = False
         self._event_callbacks: dict[Hashable, list[EVENT_CALLBACK_TYPE]] = {}
 
@@ -349,12 +358,14 @@ class StateMachine(metaclass=StateMachineMeta):
         raise exception.with_traceback(trace)
 
     def get_debug(self) -> bool:
-        """Whether the machine is being debugged."""
+        """Whether the machine is being debugged: as was said, else as PYTHONSMDEBUG says."""
+        if self._debug is None:
+            return not sys.flags.ignore_environment and bool(os.environ.get("PYTHONSMDEBUG"))
         return self._debug
 
     def set_debug(self, enabled: bool) -> None:
         """Say whether the machine is being debugged."""
-        self._debug: bool = enabled
+        self._debug = enabled
 
     def create_state(self, state_label: Hashable, *args: Any, **kwargs: Any) -> Any:
         """Get a new state by its label; raises `ValueError` for an unknown one."""

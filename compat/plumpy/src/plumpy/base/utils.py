@@ -24,6 +24,11 @@ def super_check(wrapped: Callable[..., Any]) -> Callable[..., Any]:
     return checked
 
 
+def is_own(method: Any, function: Any) -> bool:
+    """Whether a bound method is this very function, so that nobody overrode it and nothing need be checked."""
+    return getattr(method, "__func__", None) is function
+
+
 def call_with_super_check(wrapped: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
     """Call a bound method; raises `AssertionError` when it did not reach the marked one."""
     self = wrapped.__self__  # type: ignore[attr-defined]  # a bound method has it
