@@ -244,8 +244,8 @@ def _drop_in() -> Iterator[Row]:
     ):
         works = {side: _work(f"theirs.{place}", **options) for side in ("drupe", "plumpy")}
         yield Row(group="drop-in", name=f"drop-in: {name}", works=works, target=Target("times plumpy", times))
-    works = {side: _work("theirs.engine:waiting", size=100) for side in ("drupe", "plumpy")}
-    name = "drop-in: 100 processes get to wait (RabbitMQ)"
+    works = {side: _work("theirs.engine:waiting", size=300) for side in ("drupe", "plumpy")}
+    name = "drop-in: 300 processes get to wait (RabbitMQ)"
     yield Row(group="drop-in", name=name, works=works, target=Target("times plumpy", 2.0), clock="wall")
     for name, function, options, times in (
         ("RPC, one after the other", "calls", {"size": 200, "flight": 1}, 1.0),

@@ -57,7 +57,12 @@ class BroadcastFilter:
 
 
 def _stops(checks: list[_Check], value: Any) -> bool:
-    return value is not None and bool(checks) and not any(check(value) for check in checks)
+    if value is None or not checks:
+        return False
+    for check in checks:  # noqa: SIM110 (every message comes by here, once for every subscriber)
+        if check(value):
+            return False
+    return True
 
 
 def _check_of(wanted: Any) -> _Check:

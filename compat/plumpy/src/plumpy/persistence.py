@@ -216,24 +216,19 @@ class Savable:
         self, members: Iterable[str], saved_state: SAVED_STATE_TYPE, load_context: LoadSaveContext | None = None
     ) -> None:
         """Set members by name to what was saved of them."""
-        how = saved_state.get(META, {}).get(META__TYPES) or ()
+        how = saved_state.get(META, {}).get(META__TYPES) or {}
         for member in members:
-            value = self._get_value(saved_state, member, load_context) if member in how else saved_state[member]
+            value, way = saved_state[member], how.get(member)
+            if way == META__TYPE__SAVABLE:
+                value = Savable.load(value, load_context)
+            elif way == META__TYPE__METHOD:
+                value = getattr(self, value)
             setattr(self, member, value)
 
     def _ensure_persist_configured(self) -> None:
         if not self._persist_configured:
             self.persist()
             self._persist_configured = True
-
-    def _get_value(self, saved_state: SAVED_STATE_TYPE, name: str, load_context: LoadSaveContext | None) -> Any:
-        value = saved_state[name]
-        how = Savable._get_meta_type(saved_state, name)
-        if how == META__TYPE__METHOD:
-            return getattr(self, value)
-        if how == META__TYPE__SAVABLE:
-            return Savable.load(value, load_context)
-        return value
 
     # --- what is saved about the object ---------------------------------------------------------------------------
 
@@ -271,10 +266,6 @@ class Savable:
     @staticmethod
     def _set_meta_type(out_state: SAVED_STATE_TYPE, name: str, type_spec: Any) -> None:
         Savable._get_create_meta(out_state).setdefault(META__TYPES, {})[name] = type_spec
-
-    @staticmethod
-    def _get_meta_type(saved_state: SAVED_STATE_TYPE, name: str) -> Any:
-        return saved_state.get(META, {}).get(META__TYPES, {}).get(name)
 
 
 @auto_persist("_state", "_result")

@@ -490,12 +490,12 @@ class PortNamespace(collections.abc.MutableMapping[str, Any], Port):
         here = (*breadcrumbs, self.name)
         if not port_values:
             port_values = {}
-        if not isinstance(port_values, Mapping):
+        if type(port_values) is not dict and not isinstance(port_values, Mapping):
             message = f"specified value is of type {type(port_values)} which is not sub class of `Mapping`"
             return PortValidationError(message, breadcrumbs_to_port(here))
         values = dict(port_values)
-        if not values and not self.required:
-            return None
+        if not values and not (self.required and (self._ports or self.validator is not None)):
+            return None  # there is nothing to look at
         left = values.copy()  # the declared ports take theirs out of it
         error = self.validate_ports(left, here) or self.validate_dynamic_ports(left, breadcrumbs)
         if error or self.validator is None:

@@ -203,7 +203,6 @@ class Process(StateMachine, persistence.Savable, metaclass=ProcessStateMachineMe
         super().__init__()
         self.spec().seal()
         self._loop = loop if loop is not None else events.get_or_create_event_loop()
-        self._setup_event_hooks()
         self._status: str | None = None
         self._pre_paused_status: str | None = None
         self._paused = None
@@ -244,11 +243,16 @@ class Process(StateMachine, persistence.Savable, metaclass=ProcessStateMachineMe
         if future.cancelled() and not self.kill("Killed by future being cancelled"):
             self.logger.warning("Process<%s>: Failed to kill process on future cancel", self.pid)
 
-    def _setup_event_hooks(self) -> None:
-        hook = state_machine.StateEventHook
-        self.add_state_event_callback(hook.ENTERING_STATE, lambda _machine, _hook, state: self.on_entering(state))
-        self.add_state_event_callback(hook.ENTERED_STATE, lambda _machine, _hook, state: self.on_entered(state))
-        self.add_state_event_callback(hook.EXITING_STATE, lambda _machine, _hook, _state: self.on_exiting())
+    def _fire_state_event(self, hook: Hashable, state: Any) -> None:
+        if not self._closed:
+            if hook is _ENTERED:
+                self.on_entered(state)
+            elif hook is _ENTERING:
+                self.on_entering(state)
+            else:
+                self.on_exiting()
+        if self._event_callbacks:
+            super()._fire_state_event(hook, state)
 
     # --- what is known of the process -----------------------------------------------------------------------------
 
@@ -459,7 +463,6 @@ class Process(StateMachine, persistence.Savable, metaclass=ProcessStateMachineMe
     def load_instance_state(self, saved_state: SAVED_STATE_TYPE, load_context: persistence.LoadSaveContext) -> None:
         """Become the process that was saved; the context may name a loop, a communicator and a logger."""
         super().__init__()  # only the machine's: constructors of processes are not called
-        self._setup_event_hooks()
         self._future = persistence.SavableFuture()
         self._event_helper = EventHelper(ProcessListener)
         self._logger = None
@@ -992,6 +995,7 @@ class Process(StateMachine, persistence.Savable, metaclass=ProcessStateMachineMe
         self.on_output_emitted(output_port, value, dynamic)
 
 
+_ENTERED, _ENTERING = state_machine.StateEventHook.ENTERED_STATE, state_machine.StateEventHook.ENTERING_STATE
 _ENCODE, _DECODE = Process.encode_input_args, Process.decode_input_args
 _CREATED = process_states.Created.execute
 _ON_RUN, _ON_RUNNING, _ON_EXIT_RUNNING = Process.on_run, Process.on_running, Process.on_exit_running

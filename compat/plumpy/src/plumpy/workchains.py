@@ -280,11 +280,11 @@ class _BlockStepper(_NestingStepper):
         return self._block[self._pos]
 
     def step(self) -> tuple[bool, Any]:
-        assert not self.finished(), "Can't call step after the block is finished"
+        assert self._child_stepper is not None, "Can't call step after the block is finished"
         finished, result = self._child_stepper.step()
         if finished:
             self.next_instruction()
-        return self.finished(), result
+        return self._child_stepper is None, result
 
     def next_instruction(self) -> None:
         """Stand before the next instruction of the block, or behind the last."""
