@@ -25,6 +25,18 @@ class EphemeralHost:
         """Get a new pid."""
         return self._ids.pid()
 
+    def step_key(self, process: Any) -> str:
+        """Get a name that this step alone has: none runs again."""
+        life = process._life
+        if not life.ordinal:  # set back with each step; pids need no ordinal here
+            life.ordinal, life.key = 1, self._ids.pid()
+        key: str = life.key
+        return key
+
+    def fencing_token(self, process: Any) -> int:
+        """Get 0: nobody else can own it."""
+        return 0
+
     def create(self, process: Any) -> None:
         """Nothing to keep."""
 

@@ -62,6 +62,8 @@ class Life:
     """Where in its outline a work chain is."""
     ordinal: int = 0
     """How many children this step has made."""
+    key: str = ""
+    """The name of this step, once somebody asked for it and where no store gives it one."""
     born: bool = False
     """Whether its creation is committed."""
     birth: "asyncio.Task[None] | None" = None

@@ -80,6 +80,25 @@ class View:
         """The logger of the class."""
         return logging.getLogger(f"{type(self).__module__}.{type(self).__qualname__}")
 
+    @property
+    def step_key(self) -> str:
+        """A name for the running step, to give along with what it does outside: another for each step, the same when it is repeated.
+
+        Whoever keeps the names he was given can tell a repeated request from a new one. A step that does several things
+        adds a word of its own for each. Under a store it is made of the pid, the place in the process's life, and how
+        often the process was begun anew.
+        """
+        return self._life.host.step_key(self)
+
+    @property
+    def fencing_token(self) -> int:
+        """A number that is higher for each owner of the process than for the one before; 0 without a store.
+
+        Whoever keeps the highest one he has seen can refuse a worker that was frozen and does not know that it lost
+        the process.
+        """
+        return self._life.host.fencing_token(self)
+
     def has_terminated(self) -> bool:
         """Tell whether it is FINISHED, EXCEPTED or KILLED."""
         return self._life.state in TERMINAL

@@ -46,6 +46,14 @@ class Host(Protocol):
         """
         ...
 
+    def step_key(self, process: Any) -> str:
+        """Get a name for the running step of ``process``: another for each step, the same whenever that step runs again."""
+        ...
+
+    def fencing_token(self, process: Any) -> int:
+        """Get how often the process has changed hands: each owner's number is higher than that of the one before."""
+        ...
+
     def create(self, process: Any) -> Awaitable[None] | None:
         """Commit a new process; one that is there already from an earlier run is brought to where it was.
 

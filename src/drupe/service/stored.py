@@ -129,6 +129,16 @@ class StoredHost:
         text = f"{parent.pid}/{tenure.origin}/{life.generation}/{name}"
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
+    def step_key(self, process: Any) -> str:
+        """Get the name of the running step: it follows from the process and from where in its life it is."""
+        tenure, life = process._life.tenure, process._life
+        return f"{life.pid}/{0 if tenure is None else tenure.origin}/{life.generation}"
+
+    def fencing_token(self, process: Any) -> int:
+        """Get the epoch; 0 while the process is not ours, or not yet."""
+        tenure = process._life.tenure
+        return 0 if tenure is None else int(tenure.epoch)
+
     # --- writing -----------------------------------------------------------------------------------------
 
     async def create(self, process: Any) -> None:

@@ -52,6 +52,49 @@ class HostRecoveryContract(HostCase):
         assert again.result() == 5
         assert took == [0, 1, 2, 3, 4]
 
+    async def test_a_step_that_is_repeated_has_its_key_again_and_a_higher_token(self, bench: StoredBench) -> None:
+        seen: list[tuple[str, int]] = []
+
+        class Keyed(Process):
+            async def run(self) -> Any:
+                seen.append((self.step_key, self.fencing_token))
+                return Continue(self.second)
+
+            async def second(self) -> Any:
+                seen.append((self.step_key, self.fencing_token))
+                if len(seen) == 2:
+                    await asyncio.Event().wait()  # until its interpreter is gone
+
+        process = await bench.create(Keyed)
+        task = background(process)
+        await until(lambda: len(seen) == 2)
+        task.cancel()
+        again = await bench.resumed(process)
+        await again
+        (first, _), (given_up, before), (repeated, after) = seen
+        assert repeated == given_up != first
+        assert after > before
+
+    async def test_a_pause_leaves_the_key_as_it_is(self, bench: StoredBench) -> None:
+        seen: list[str] = []
+
+        class Keyed(Process):
+            async def run(self) -> Any:
+                seen.append(self.step_key)
+                if len(seen) == 1:
+                    await asyncio.Event().wait()
+
+        process = await bench.create(Keyed)
+        await process.step()
+        task = background(process)
+        await until(lambda: len(seen) == 1)
+        task.cancel()
+        again = await bench.resumed(process)
+        await again.pause("tea")
+        await again.play()
+        await again
+        assert seen[1] == seen[0]
+
     async def test_a_waiting_process_waits_in_another_runner(self, bench: StoredBench) -> None:
         process = await bench.create(chain("one", "two", one=lambda _: Wait(None, "why"), two=lambda _: "two"))
         background(process)

@@ -49,6 +49,21 @@ class HostStepContract(HostCase):
         await process
         assert process.result() == 2
 
+    async def test_each_step_has_a_key_of_its_own(self, bench: Bench) -> None:
+        keys: list[tuple[str, str]] = []
+
+        class Named(Process):
+            async def run(self) -> Any:
+                before = self.step_key
+                await asyncio.sleep(0)
+                keys.append((before, self.step_key))
+                return Continue(self.run) if len(keys) % 3 else None
+
+        for _ in range(2):
+            await (await bench.create(Named))
+        assert all(before == after for before, after in keys)
+        assert len({before for before, _ in keys}) == 6
+
     async def test_continue_hands_on_positional_and_named_arguments(self, bench: Bench) -> None:
         class Handing(Process):
             def run(self) -> Any:
