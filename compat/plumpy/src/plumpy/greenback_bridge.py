@@ -1,6 +1,7 @@
 """Waiting in plain code for something that a loop does.
 
-The portals are drupe's. Only `ensure_portal` needs greenback: it gives one to a task that runs already.
+The portals that processes run in are drupe's. What is asked for here, where there is none, is one of greenback's: it can be
+given to a task that runs already, and code that knows greenback finds it.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ async def run_with_portal(fn: Callable[..., _T], *args: Any, **kwargs: Any) -> _
     """Call ``fn``, plain code, so that it may wait."""
     if has_portal():
         return fn(*args, **kwargs)
-    return await portal.enter(_call(fn, args, kwargs))
+    return await greenback.with_portal_run_sync(fn, *args, **kwargs)
 
 
 async def ensure_portal() -> None:
@@ -57,10 +58,6 @@ def run_until_complete(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[_T]
             "If running in a Jupyter notebook, call load_profile() in a prior cell."
         )
     return bridge.run(_enter(awaitable), loop=loop)
-
-
-async def _call(fn: Callable[..., _T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> _T:
-    return fn(*args, **kwargs)
 
 
 async def _wait(awaitable: Awaitable[_T]) -> _T:
