@@ -3,31 +3,32 @@
 import abc
 import asyncio
 import contextlib
-import enum
 import functools
 import inspect
 import logging
-import re
-import time
-import traceback
-import uuid
-import warnings
-from collections.abc import Awaitable, Callable, Generator, Hashable, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, TypeVar
 
 import kiwipy
 import yaml
-from aio_pika.exceptions import ChannelInvalidStateError, ConnectionClosed
+from aio_pika.exceptions import ChannelInvalidStateError as ChannelInvalidStateError
+from aio_pika.exceptions import ConnectionClosed as ConnectionClosed  # programs find it here
 
-from plumpy import copies, events, exceptions, futures, persistence, ports, process_comms, process_states, utils
+from plumpy import copies, events, exceptions, futures, persistence, ports, process_states, utils
+from plumpy import process_comms as process_comms
 from plumpy.base import state_machine
-from plumpy.base.state_machine import StateEntryFailed, StateMachine, TransitionFailed, event
-from plumpy.base.utils import call_with_super_check, is_own, super_check
+from plumpy.base.state_machine import StateEntryFailed as StateEntryFailed  # this and the next ones are found here too
+from plumpy.base.state_machine import StateMachine as StateMachine
+from plumpy.base.state_machine import TransitionFailed, event
+from plumpy.base.utils import call_with_super_check, is_own
+from plumpy.base.utils import super_check as super_check
 from plumpy.event_helper import EventHelper
 from plumpy.greenback_bridge import run_until_complete, run_with_portal
-from plumpy.process_comms import FORCE_KILL_KEY, MESSAGE_TEXT_KEY, MessageBuilder, MessageType
+from plumpy.process_comms import FORCE_KILL_KEY as FORCE_KILL_KEY
+from plumpy.process_comms import MESSAGE_TEXT_KEY, MessageBuilder, MessageType
+from plumpy.process_hooks import ProcessHooks
 from plumpy.process_listener import ProcessListener
 from plumpy.process_spec import ProcessSpec
 from plumpy.process_states import ProcessState
@@ -38,9 +39,6 @@ __all__ = ["BundleKeys", "Process", "ProcessSpec", "TransitionFailed"]
 T = TypeVar("T")
 
 _LOGGER = logging.getLogger(__name__)
-_NOT_STATES = re.compile(r"^(?!state_changed).*")
-"""Subjects of broadcasts that are not the news that every process gives."""
-
 PROCESS_STACK: ContextVar[list["Process"]] = ContextVar("process stack", default=[])  # noqa: B039 (never changed in place)
 """The processes whose code runs here, the innermost one last."""
 
@@ -79,7 +77,7 @@ def ensure_not_closed(func: Callable[..., Any]) -> Callable[..., Any]:
 @persistence.auto_persist(
     "_pid", "_creation_time", "_future", "_paused", "_status", "_pre_paused_status", "_event_helper"
 )
-class Process(StateMachine, persistence.Savable, metaclass=ProcessStateMachineMeta):
+class Process(ProcessHooks, persistence.Savable, metaclass=ProcessStateMachineMeta):
     """One run of a piece of work.
 
     Its states are those of `ProcessState`, its steps are methods, the first of which is `run`. The hooks that are
@@ -98,16 +96,7 @@ class Process(StateMachine, persistence.Savable, metaclass=ProcessStateMachineMe
 
     _spec_class: type[Any] = ProcessSpec
     _stepping = False
-    _pausing: futures.CancellableAction | None = None
-    _paused: persistence.SavableFuture | None = None
-    _killing: futures.CancellableAction | None = None
     _interrupt_action: futures.CancellableAction | None = None
-    _closed = False
-    _cleanups: list[Callable[[], None]] | None = None
-    _future: persistence.SavableFuture
-    _event_helper: EventHelper
-    _logger: logging.Logger | None
-    _communicator: Any
 
     __called: bool = False
 
@@ -203,15 +192,15 @@ class Process(StateMachine, persistence.Savable, metaclass=ProcessStateMachineMe
         super().__init__()
         self.spec().seal()
         self._loop = loop if loop is not None else events.get_or_create_event_loop()
-        self._status: str | None = None
+        self._status = None
         self._pre_paused_status: str | None = None
         self._paused = None
         self._raw_inputs = None if inputs is None else utils.AttributesFrozendict(inputs)
         self._pid = pid
-        self._parsed_inputs: utils.AttributesFrozendict | None = None
-        self._outputs: dict[str, Any] = {}
-        self._uuid: uuid.UUID | None = None
-        self._creation_time: float | None = None
+        self._parsed_inputs = None
+        self._outputs = {}
+        self._uuid = None
+        self._creation_time = None
         self._future = persistence.SavableFuture(loop=self._loop)
         self._event_helper = EventHelper(ProcessListener)
         self._logger = logger
@@ -225,19 +214,6 @@ class Process(StateMachine, persistence.Savable, metaclass=ProcessStateMachineMe
             self._subscribe(self._communicator)
         if not self._future.done():
             self._future.add_done_callback(self._kill_if_cancelled)
-
-    def _subscribe(self, communicator: Any) -> None:
-        try:
-            identifier = communicator.add_rpc_subscriber(self.message_receive, identifier=str(self.pid))
-            self.add_cleanup(functools.partial(communicator.remove_rpc_subscriber, identifier))
-        except kiwipy.TimeoutError:
-            self.logger.exception("Process<%s>: failed to register as an RPC subscriber", self.pid)
-        try:
-            subscriber = kiwipy.BroadcastFilter(self.broadcast_receive, subject=_NOT_STATES)
-            identifier = communicator.add_broadcast_subscriber(subscriber, identifier=str(self.pid))
-            self.add_cleanup(functools.partial(communicator.remove_broadcast_subscriber, identifier))
-        except kiwipy.TimeoutError:
-            self.logger.exception("Process<%s>: failed to register as a broadcast subscriber", self.pid)
 
     def _kill_if_cancelled(self, future: "futures.Future[Any]") -> None:
         if future.cancelled() and not self.kill("Killed by future being cancelled"):
@@ -254,131 +230,7 @@ class Process(StateMachine, persistence.Savable, metaclass=ProcessStateMachineMe
         if self._event_callbacks:
             super()._fire_state_event(hook, state)
 
-    # --- what is known of the process -----------------------------------------------------------------------------
-
-    @property
-    def creation_time(self) -> float | None:
-        """When it was created, in seconds since 1970."""
-        return self._creation_time
-
-    @property
-    def pid(self) -> Any:
-        """The process id."""
-        return self._pid
-
-    @property
-    def uuid(self) -> Any:
-        """The UUID; None once it was loaded."""
-        return self._uuid
-
-    @property
-    def raw_inputs(self) -> utils.AttributesFrozendict | None:
-        """The inputs as they were given, None if none were."""
-        return self._raw_inputs
-
-    @property
-    def inputs(self) -> Any:
-        """The inputs with defaults filled in."""
-        return self._parsed_inputs
-
-    @property
-    def outputs(self) -> dict[str, Any]:
-        """The outputs that were given until now, by name; namespaces are dictionaries."""
-        return self._outputs
-
-    @property
-    def logger(self) -> Any:
-        """Where it logs."""
-        return _LOGGER if self._logger is None else self._logger
-
-    @property
-    def status(self) -> str | None:
-        """What it does, to people."""
-        return self._status
-
-    def set_status(self, status: str | None) -> None:
-        """Say what it does, to people."""
-        self._status = status
-
-    @property
-    def paused(self) -> bool:
-        """Whether it is paused."""
-        return self._paused is not None
-
-    def future(self) -> persistence.SavableFuture:
-        """Get the future of its outputs. Cancelling it kills the process."""
-        return self._future
-
-    def has_terminated(self) -> bool:
-        """Whether it is in a state that is final."""
-        return bool(self._state.is_terminal())
-
-    def result(self) -> Any:
-        """Get the result.
-
-        Raises:
-            KilledError: it was killed.
-            InvalidStateError: it goes on.
-            Exception: the one it ended by.
-        """
-        state = self._state
-        if isinstance(state, process_states.Finished):
-            return state.result
-        if isinstance(state, process_states.Killed):
-            raise exceptions.KilledError(state.msg)
-        if isinstance(state, process_states.Excepted):
-            raise state.exception or Exception("process excepted")
-        raise exceptions.InvalidStateError
-
-    def successful(self) -> bool:
-        """Whether the result is a success; raises `InvalidStateError` when it did not finish."""
-        try:
-            found: bool = self._state.successful
-        except AttributeError as error:
-            raise exceptions.InvalidStateError("process is not in the finished state") from error
-        return found
-
-    @property
-    def is_successful(self) -> bool:
-        """Whether it finished with a success."""
-        return getattr(self._state, "successful", False)
-
-    def killed(self) -> bool:
-        """Whether it was killed."""
-        return bool(self.state == ProcessState.KILLED)
-
-    def killed_msg(self) -> MessageType | None:
-        """Get the message by which it was killed; raises `InvalidStateError` when it was not."""
-        if isinstance(self._state, process_states.Killed):
-            return self._state.msg
-        raise exceptions.InvalidStateError("Has not been killed")
-
-    def exception(self) -> BaseException | None:
-        """Get the exception it ended by, None when it did not."""
-        return self._state.exception if isinstance(self._state, process_states.Excepted) else None
-
-    @property
-    def is_excepted(self) -> bool:
-        """Whether it ended by an exception."""
-        return bool(self.state == ProcessState.EXCEPTED)
-
-    def done(self) -> bool:
-        """As `has_terminated`, which is to be used instead."""
-        warnings.warn("method is deprecated, use `has_terminated` instead", DeprecationWarning, stacklevel=2)
-        return bool(self._state.is_terminal())
-
-    def get_status_info(self, out_status_info: dict[str, Any]) -> None:
-        """Put what is known of the process into a dictionary."""
-        out_status_info.update(
-            ctime=self.creation_time, paused=self.paused, process_string=str(self), state=str(self.state)
-        )
-
     # --- the loop -------------------------------------------------------------------------------------------------
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop that it runs on."""
-        return self._loop
 
     @ensure_not_closed
     def launch(
@@ -523,264 +375,6 @@ class Process(StateMachine, persistence.Savable, metaclass=ProcessStateMachineMe
     def log_with_pid(self, level: int, msg: str) -> None:
         """Log a message, with the process id before it."""
         self.logger.log(level, "%s: %s", self.pid, msg)
-
-    # --- hooks ----------------------------------------------------------------------------------------------------
-
-    def on_entering(self, state: Any) -> None:
-        """A state is about to be entered: calls its own hook."""
-        label = state.LABEL
-        if label == ProcessState.RUNNING:
-            hook = self.on_run
-            if not is_own(hook, _ON_RUN):
-                call_with_super_check(hook)
-        elif label == ProcessState.CREATED:
-            call_with_super_check(self.on_create)
-        elif label == ProcessState.WAITING:
-            call_with_super_check(self.on_wait, state.data)
-        elif label == ProcessState.FINISHED:
-            call_with_super_check(self.on_finish, state.result, state.successful)
-        elif label == ProcessState.KILLED:
-            call_with_super_check(self.on_kill, state.msg)
-        elif label == ProcessState.EXCEPTED:
-            call_with_super_check(self.on_except, state.get_exc_info())
-
-    def on_entered(self, from_state: Any) -> None:
-        """A state was entered: calls its own hook, then gives news of it."""
-        label = self._state.LABEL
-        if label == ProcessState.RUNNING:
-            hook = self.on_running
-            if self._event_helper.listeners or not is_own(hook, _ON_RUNNING):
-                call_with_super_check(hook)
-        elif label == ProcessState.WAITING:
-            call_with_super_check(self.on_waiting)
-        elif label == ProcessState.FINISHED:
-            call_with_super_check(self.on_finished)
-        elif label == ProcessState.EXCEPTED:
-            call_with_super_check(self.on_excepted)
-        elif label == ProcessState.KILLED:
-            call_with_super_check(self.on_killed)
-        if self._communicator and isinstance(self.state, enum.Enum):
-            self._tell_state(None if from_state is None else from_state.LABEL.value, self.state.value)
-
-    def _tell_state(self, before: Any, now: Any) -> None:
-        subject = f"state_changed.{before}.{now}"
-        self.logger.info("Process<%s>: Broadcasting state change: %s", self.pid, subject)
-        try:
-            self._communicator.broadcast_send(body=None, sender=self.pid, subject=subject)
-        except (ConnectionClosed, ChannelInvalidStateError):
-            message = "Process<%s>: no connection available to broadcast state change from %s to %s"
-            self.logger.warning(message, self.pid, before, now)
-        except kiwipy.TimeoutError:
-            message = "Process<%s>: sending broadcast of state change from %s to %s timed out"
-            self.logger.warning(message, self.pid, before, now)
-
-    def on_exiting(self) -> None:
-        """The state is about to be left: calls its own hook."""
-        state = self.state
-        if state == ProcessState.RUNNING:
-            hook = self.on_exit_running
-            if not is_own(hook, _ON_EXIT_RUNNING):
-                call_with_super_check(hook)
-        elif state == ProcessState.WAITING:
-            call_with_super_check(self.on_exit_waiting)
-
-    @super_check
-    def on_create(self) -> None:
-        """CREATED is about to be entered: the inputs are completed and judged, the process gets its id."""
-        self._creation_time = time.time()
-        raw = _copy_of_dictionaries(dict(self._raw_inputs)) if self._raw_inputs else {}
-        inputs = self.spec().inputs
-        self._parsed_inputs = inputs.pre_process(raw)
-        error = inputs.validate(self._parsed_inputs)
-        if error is not None:
-            raise ValueError(error)
-        self._uuid = uuid.uuid4()
-        if self._pid is None:
-            self._pid = self._uuid
-
-    @super_check
-    def on_exit_running(self) -> None:
-        """RUNNING is about to be left."""
-
-    @super_check
-    def on_exit_waiting(self) -> None:
-        """WAITING is about to be left."""
-
-    @super_check
-    def on_run(self) -> None:
-        """RUNNING is about to be entered."""
-
-    @super_check
-    def on_running(self) -> None:
-        """RUNNING was entered."""
-        self._fire_event(ProcessListener.on_process_running)
-
-    def on_output_emitting(self, output_port: str, value: Any) -> None:
-        """An output is about to be given."""
-
-    def on_output_emitted(self, output_port: str, value: Any, dynamic: bool) -> None:
-        """An output was given."""
-        self._event_helper.fire_event(ProcessListener.on_output_emitted, self, output_port, value, dynamic)
-
-    @super_check
-    def on_wait(self, awaitables: Sequence[Awaitable[Any]]) -> None:
-        """WAITING is about to be entered."""
-
-    @super_check
-    def on_waiting(self) -> None:
-        """WAITING was entered."""
-        self._fire_event(ProcessListener.on_process_waiting)
-
-    @super_check
-    def on_pausing(self, msg: str | None = None) -> None:
-        """The process is about to be paused."""
-
-    @super_check
-    def on_paused(self, msg: str | None = None) -> None:
-        """The process was paused; the message is its status meanwhile."""
-        self._pausing = None
-        self._paused = persistence.SavableFuture()  # lasts as long as the pause
-        self._pre_paused_status = self.status
-        if msg is not None:
-            self.set_status(msg)
-        self._fire_event(ProcessListener.on_process_paused)
-
-    @super_check
-    def on_playing(self) -> None:
-        """The process goes on after a pause; its status is what it was before."""
-        if self._paused is not None:
-            self._paused.set_result(True)
-        self._paused = None
-        self.set_status(self._pre_paused_status)
-        self._pre_paused_status = None
-        self._fire_event(ProcessListener.on_process_played)
-
-    @super_check
-    def on_finish(self, result: Any, successful: bool) -> None:
-        """FINISHED is about to be entered: the outputs are judged; what lacks some is no success."""
-        if successful and self.spec().outputs.validate(self.outputs):
-            kind = self.get_states_map()[ProcessState.FINISHED]
-            raise StateEntryFailed(kind(self, result=result, successful=False))
-        self.future().set_result(self.outputs)
-
-    @super_check
-    def on_finished(self) -> None:
-        """FINISHED was entered."""
-        self._fire_event(ProcessListener.on_process_finished, self.future().result())
-
-    @super_check
-    def on_except(self, exc_info: tuple[Any, Exception, TracebackType]) -> None:
-        """EXCEPTED is about to be entered."""
-        error = exc_info[1]
-        error.__traceback__ = exc_info[2]
-        if self.future().done():  # it was about to finish, and failed on the way
-            self._future = persistence.SavableFuture(loop=self._loop)
-        self.future().set_exception(error)
-
-    @super_check
-    def on_excepted(self) -> None:
-        """EXCEPTED was entered."""
-        self._fire_event(ProcessListener.on_process_excepted, str(self.future().exception()))
-
-    @super_check
-    def on_kill(self, msg: MessageType | None) -> None:
-        """KILLED is about to be entered; the text of the message is the status."""
-        text = "" if msg is None else msg[MESSAGE_TEXT_KEY] or ""
-        self.set_status(text)
-        self.future().set_exception(exceptions.KilledError(text))
-
-    @super_check
-    def on_killed(self) -> None:
-        """KILLED was entered."""
-        self._killing = None
-        self.future().exception()  # so that nobody complains that it was never looked at
-        self._fire_event(ProcessListener.on_process_killed, self.killed_msg())
-
-    def on_terminated(self) -> None:
-        """A state that is final was entered: the process is closed."""
-        super().on_terminated()
-        self.close()
-
-    @super_check
-    def on_close(self) -> None:
-        """The process is being closed: what was registered by `add_cleanup` is called."""
-        try:
-            for cleanup in self._cleanups or ():
-                try:
-                    cleanup()
-                except Exception:
-                    self.logger.exception("Process<%s>: Exception calling cleanup method %s", self.pid, cleanup)
-            self._cleanups = None
-        finally:
-            self._event_callbacks = {}
-            self._closed = True
-
-    def _fire_event(self, evt: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        self._event_helper.fire_event(evt, self, *args, **kwargs)
-
-    # --- messages -------------------------------------------------------------------------------------------------
-
-    def message_receive(self, _comm: kiwipy.Communicator, msg: MessageType) -> Any:
-        """Do what a message asks for; raises `RuntimeError` when that is nothing known."""
-        self.logger.debug("Process<%s>: received RPC message with communicator '%s': %r", self.pid, _comm, msg)
-        intent = msg[process_comms.INTENT_KEY]
-        if intent == process_comms.Intent.PLAY:
-            return self._schedule_rpc(self.play)
-        if intent == process_comms.Intent.PAUSE:
-            return self._schedule_rpc(self.pause, msg_text=msg.get(MESSAGE_TEXT_KEY))
-        if intent == process_comms.Intent.KILL:
-            force = msg.get(FORCE_KILL_KEY, False)
-            return self._schedule_rpc(self.kill, msg_text=msg.get(MESSAGE_TEXT_KEY), force_kill=force)
-        if intent == process_comms.Intent.STATUS:
-            status: dict[str, Any] = {}
-            self.get_status_info(status)
-            return status
-        raise RuntimeError("Unknown intent")
-
-    def broadcast_receive(
-        self, _comm: kiwipy.Communicator, msg: MessageType, sender: Any, subject: Any, correlation_id: Any
-    ) -> "kiwipy.Future[Any] | None":
-        """Do what a message to all asks for, if that is something known."""
-        self.logger.debug(
-            "Process<%s>: received broadcast message '%s' with communicator '%s': %r", self.pid, subject, _comm, msg
-        )
-        if subject == process_comms.Intent.PLAY:
-            return self._schedule_rpc(self.play)
-        if subject == process_comms.Intent.PAUSE:
-            return self._schedule_rpc(self.pause, msg_text=msg.get(MESSAGE_TEXT_KEY))
-        if subject == process_comms.Intent.KILL:
-            return self._schedule_rpc(self.kill, msg_text=msg.get(MESSAGE_TEXT_KEY))
-        return None
-
-    def _schedule_rpc(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> "kiwipy.Future[Any]":
-        """Have ``callback`` called by the loop of the process, and get a future of the value at the end of what it returns."""
-        answer: kiwipy.Future[Any] = kiwipy.Future()
-
-        async def call() -> None:
-            with kiwipy.capture_exceptions(answer):
-                try:
-                    result = await run_with_portal(callback, *args, **kwargs)
-                except Exception as error:
-                    raise RuntimeError(_report(callback, error)) from error
-                while asyncio.isfuture(result):
-                    result = await result
-                answer.set_result(result)
-
-        asyncio.run_coroutine_threadsafe(call(), self.loop)
-        return answer
-
-    # --- closing --------------------------------------------------------------------------------------------------
-
-    @ensure_not_closed
-    def add_cleanup(self, cleanup: Callable[[], None]) -> None:
-        """Have ``cleanup()`` called when the process is closed."""
-        assert self._cleanups is not None
-        self._cleanups.append(cleanup)
-
-    def close(self) -> None:
-        """Let go of the process: it is not run any more. Closing twice does nothing."""
-        if not self._closed:
-            call_with_super_check(self.on_close)
 
     # --- steering -------------------------------------------------------------------------------------------------
 
@@ -998,7 +592,6 @@ class Process(StateMachine, persistence.Savable, metaclass=ProcessStateMachineMe
 _ENTERED, _ENTERING = state_machine.StateEventHook.ENTERED_STATE, state_machine.StateEventHook.ENTERING_STATE
 _ENCODE, _DECODE = Process.encode_input_args, Process.decode_input_args
 _CREATED = process_states.Created.execute
-_ON_RUN, _ON_RUNNING, _ON_EXIT_RUNNING = Process.on_run, Process.on_running, Process.on_exit_running
 _is_async = functools.lru_cache(maxsize=256)(inspect.iscoroutinefunction)
 
 
@@ -1014,23 +607,3 @@ def _declared_namespace(namespace: ports.PortNamespace, names: list[str]) -> tup
             raise ValueError(f"port '{name}' in port namespace '{namespace.name}' is not a namespace")
         namespace = port
     return namespace, []
-
-
-def _copy_of_dictionaries(value: Any) -> Any:
-    """Get nested dictionaries anew, with the same values in them: completing inputs changes the dictionaries."""
-    if isinstance(value, dict):
-        return {key: _copy_of_dictionaries(each) for key, each in value.items()}
-    return value
-
-
-def _report(callback: Callable[..., Any], error: Exception) -> str:
-    """Get what went wrong in a callback, for somebody far away."""
-    try:
-        place = f"{inspect.getfile(callback)}:{inspect.getsourcelines(callback)[1]}"
-    except (OSError, TypeError):  # its source is not to be had
-        place = "<unknown location>"
-    trace = "".join(traceback.format_exception(error))
-    return (
-        f"Error invoking callback '{getattr(callback, '__name__', callback)}' at {place}.\n"
-        f"Exception: {type(error).__name__}: {error}\n\nFull Traceback:\n{trace}"
-    )
