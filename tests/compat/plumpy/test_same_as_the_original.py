@@ -48,12 +48,17 @@ waits for itself until its time-out; here that is done in another thread."""
 pytestmark = [pytest.mark.service("rabbitmq"), pytest.mark.slow, pytest.mark.timeout(180)]
 
 
-@pytest.fixture(scope="module")
-def traces(broker_url):  # noqa: F811
-    return {library: told(library, "-m", "scenarios", broker_url, beside=[HERE]) for library in (ORIGINAL, DROP_IN)}
+def test_every_scenario_goes_as_with_the_original_or_as_is_wanted(broker_url):  # noqa: F811
+    # One test, so that they are run once, however many workers there are.
+    traces = {library: told(library, "-m", "scenarios", broker_url, beside=[HERE]) for library in (ORIGINAL, DROP_IN)}
+
+    all_others_go_as_with_the_original(traces)
+    what_differs_is_wanted(traces)
+    a_kill_is_never_lost(traces)
+    a_process_is_executed_over_a_broker(traces)
 
 
-def test_every_scenario_goes_as_with_the_original(traces):
+def all_others_go_as_with_the_original(traces):
     same = {name for name in traces[ORIGINAL] if name not in {*STEERED, *SAID, EXECUTED}}
 
     assert len(same) > 850
@@ -61,20 +66,20 @@ def test_every_scenario_goes_as_with_the_original(traces):
     assert [name for name in same if traces[ORIGINAL][name][0][0] != "returned"] == []
 
 
-def test_what_differs_is_wanted(traces):
+def what_differs_is_wanted(traces):
     for name in {*STEERED, *SAID, EXECUTED}:
         assert traces[DROP_IN][name] != traces[ORIGINAL][name], name  # else it need not be listed
         assert traces[DROP_IN][name][0][0] == "returned"
 
 
-def test_a_kill_is_never_lost(traces):
+def a_kill_is_never_lost(traces):
     ends = {name: traces[DROP_IN][name][0][1] for name in STEERED}
 
     assert {name: last_state(trace) for name, trace in ends.items()} == STEERED
     assert not any("InvalidStateError', 'invalid state" in str(trace) for trace in ends.values())
 
 
-def test_a_process_is_executed_over_a_broker(traces):
+def a_process_is_executed_over_a_broker(traces):
     asked = [4, 5]  # for its outputs, and for its pid alone
     assert [traces[DROP_IN][EXECUTED][0][1][step] for step in asked] == [["returned", {"a": 1}], ["returned", 20]]
     assert [traces[ORIGINAL][EXECUTED][0][1][step][2] for step in asked] == ["TimeoutError"] * 2
