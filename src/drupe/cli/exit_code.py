@@ -27,6 +27,7 @@ class ExitCode(IntEnum):
     CLASS = 9
     MESSAGE = 10
     REFUSED = 11
+    AILING = 12
     INTERRUPTED = 130
 
 
@@ -44,6 +45,7 @@ MEANING: Final[Mapping[ExitCode, str]] = MappingProxyType(
         ExitCode.CLASS: "the class of the process is not at hand",
         ExitCode.MESSAGE: "a message could not be sent, or nobody answered",
         ExitCode.REFUSED: "an order to a process was refused",
+        ExitCode.AILING: "`drupe doctor` found something that does not work",
         ExitCode.INTERRUPTED: "interrupted; the process goes on with `drupe resume`",
     }
 )

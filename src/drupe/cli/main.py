@@ -13,6 +13,7 @@ import click
 from drupe.cli.completion import VARIABLE, completion
 from drupe.cli.config import config
 from drupe.cli.demo.command import demo
+from drupe.cli.doctor import doctor
 from drupe.cli.exit_code import MEANING, ExitCode
 from drupe.cli.failure import report
 from drupe.cli.history import history
@@ -31,7 +32,7 @@ SECTIONS = {
     "Share out": (submit, worker),
     "Steer": (pause, play, kill, signal),
     "Look": (ps, show, history, status, wait, watch),
-    "Set up": (demo, config, keys, completion),
+    "Set up": (demo, config, doctor, keys, completion),
 }
 
 

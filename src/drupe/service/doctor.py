@@ -1,0 +1,241 @@
+"""Looking a project over: what drupe needs there, what is wrong with it, and what to do about it.
+
+Nothing is repaired. What is written is one entry of an owner, to see that a commit goes through, which is taken back at
+once. A check that cannot be made is a finding itself, so all others are made nevertheless.
+"""
+
+import os
+import platform
+import shutil
+import sqlite3
+import stat
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from drupe.core.lifecycle import TERMINAL, State
+from drupe.core.record import Query, Record
+from drupe.errors import DrupeError, UnknownClassError
+from drupe.interfaces.ambient import Clock, Ids
+from drupe.interfaces.store import Store
+from drupe.runtime.clock import SystemClock, tick
+from drupe.runtime.ids import RandomIds
+from drupe.service import classes, keys, wiring
+from drupe.service.presence import Presence
+from drupe.service.profile import LOCAL, Settings
+from drupe.version import __version__
+
+_LIVING: Final = tuple(state for state in State if state not in TERMINAL)
+_SCARCE: Final = 200 * 1024 * 1024
+"""Bytes that a disk should have left."""
+_AHEAD: Final = 5.0
+"""Seconds that clocks may differ by."""
+_ATTEMPTS: Final = 3
+"""How often a process is begun without getting on before that is worth a word."""
+_LOOKED_AT: Final = 10_000
+_PATIENCE: Final = 5.0
+
+
+class Grade(StrEnum):
+    """How something is."""
+
+    GOOD = "good"
+    CARE = "care"
+    """It works, and somebody should look at it."""
+    BAD = "bad"
+    """Something does not work."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at.
+
+    Attributes:
+        subject: what, in a word.
+        grade: how it is.
+        said: what was found.
+        advice: what to do about it, where there is something to do.
+    """
+
+    subject: str
+    grade: Grade
+    said: str
+    advice: str | None = None
+
+
+async def examine(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> list[Finding]:
+    """Look over the project that the settings name."""
+    found = [_versions(), *_folder(settings), *_keys(settings)]
+    store = wiring.open_store(settings)
+    if not settings.store.exists():
+        found.append(Finding("store", Grade.GOOD, f"none yet: the first process makes {settings.store}"))
+        if settings.broker != LOCAL:
+            found.append(await _broker(settings, store, ids or RandomIds()))
+        return found
+    try:
+        await store.open()
+    except DrupeError as error:
+        return [
+            *found,
+            Finding("store", Grade.BAD, str(error), "name another file with the setting `store`, or mend it"),
+        ]
+    try:
+        found += [each async for each in _store(settings, store, ids or RandomIds())]
+        found.append(await _broker(settings, store, ids or RandomIds()))
+        found += [each async for each in _processes(settings, store, clock or SystemClock())]
+    finally:
+        await store.close()
+    return found
+
+
+def _versions() -> Finding:
+    said = f"drupe {__version__}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    return Finding("versions", Grade.GOOD, said)
+
+
+def _folder(settings: Settings) -> Iterator[Finding]:
+    folder = settings.store.parent
+    if folder.exists():
+        mode = stat.S_IMODE(folder.stat().st_mode)
+        if mode & 0o022:
+            yield Finding(
+                "permissions", Grade.BAD, f"others may write into {folder} ({mode:o})", f"chmod go-w {folder}"
+            )
+        elif not os.access(folder, os.W_OK | os.X_OK):
+            yield Finding("permissions", Grade.BAD, f"{folder} cannot be written by you", "run drupe as its owner")
+        else:
+            yield Finding("permissions", Grade.GOOD, f"{folder} ({mode:o})")
+    try:
+        classes.import_set(settings)
+    except DrupeError as error:
+        yield Finding("imports", Grade.BAD, str(error))
+
+
+def _keys(settings: Settings) -> Iterator[Finding]:
+    try:
+        ring = keys.of(settings)
+    except DrupeError as error:
+        yield Finding("keys", Grade.BAD, str(error))
+        return
+    if ring is not None:
+        yield Finding("keys", Grade.GOOD, f"{settings.keys}")
+    elif settings.broker != LOCAL:
+        yield Finding(
+            "keys",
+            Grade.CARE,
+            "none: whoever may write to the broker may order anything",
+            "drupe keys new, and copy the file to each machine",
+        )
+
+
+async def _store(settings: Settings, store: Store, ids: Ids) -> AsyncIterator[Finding]:
+    size, free = settings.store.stat().st_size, shutil.disk_usage(settings.store.parent).free
+    owner = ids.pid()
+    started = tick()
+    try:
+        await store.join(owner, lease=1.0)
+        taken = tick() - started
+        await store.leave(owner)
+    except DrupeError as error:
+        yield Finding("store", Grade.BAD, str(error), "see that the disk can be written and has room")
+    else:
+        said = f"{settings.store}, {size / 1e6:.1f} MB, a commit takes {taken * 1e3:.1f} ms"
+        yield Finding("store", Grade.GOOD, said)
+    if free < _SCARCE:
+        yield Finding("disk", Grade.CARE, f"{free / 1e6:.0f} MB are left at {settings.store.parent}", "make room")
+
+
+async def _broker(settings: Settings, store: Store, ids: Ids) -> Finding:
+    name, place = ids.pid(), "programs of this machine" if settings.broker == LOCAL else "the broker"
+    started = tick()
+    try:
+        communicator = wiring.communicator_for(settings, store)
+        await communicator.open()
+        try:
+            await communicator.subscribe_rpc(lambda body: body, name)
+            await communicator.rpc_send(name, "hello", deadline=_PATIENCE)
+        finally:
+            await communicator.close()
+    except DrupeError as error:
+        return Finding("messages", Grade.BAD, str(error), "start the broker, or name another with the setting `broker`")
+    return Finding("messages", Grade.GOOD, f"{place}: there and back in {(tick() - started) * 1e3:.0f} ms")
+
+
+async def _processes(settings: Settings, store: Store, clock: Clock) -> AsyncIterator[Finding]:
+    records = await _living(store)
+    newest = max((record.updated for record in records), default=0.0)
+    if (ahead := newest - clock.now()) > _AHEAD:
+        yield Finding(
+            "clock",
+            Grade.CARE,
+            f"a process was changed {ahead:.0f} s in the future: this clock is behind, or one was ahead",
+            "have the clock set by the network (NTP)",
+        )
+    presence = Presence(wiring.presence_folder(settings.store))
+    alive, dead = _owners(wiring.presence_folder(settings.store), presence)
+    yield Finding("programs", Grade.GOOD, f"{len(alive)} at work")
+    yield Finding("processes", Grade.GOOD, _counted(records))
+    orphans = [record for record in records if record.owner in dead]
+    if orphans:
+        yield _stuck(
+            orphans, "belong to a program that is dead", "drupe worker, or drupe resume PID, goes on with them"
+        )
+    idle = [record for record in records if record.owner is None and record.state is not State.WAITING]
+    idle = [record for record in idle if not record.paused]
+    if idle and not alive:
+        yield _stuck(idle, "could go on, and nobody is at work", "drupe worker")
+    for kind, count in _lost(settings, records).items():
+        yield Finding(
+            "classes",
+            Grade.CARE,
+            f"{kind} is not at hand here, and {count} living processes are of it",
+            "--import FILE",
+        )
+    tried = [record for record in records if record.attempts >= _ATTEMPTS]
+    if tried:
+        yield _stuck(tried, f"were begun {_ATTEMPTS} times or more without getting on", "drupe history PID says where")
+
+
+async def _living(store: Store) -> list[Record]:
+    records: list[Record] = []
+    after = None
+    while len(records) < _LOOKED_AT:
+        page = await store.list(Query(states=_LIVING, limit=1_000, after=after))
+        records += page.records
+        after = page.next
+        if after is None:
+            break
+    return records
+
+
+def _owners(folder: Path, presence: Presence) -> tuple[set[str], set[str]]:
+    owners = {path.stem for path in folder.glob("*.lock")}
+    dead = {owner for owner in owners if presence.is_dead(owner)}
+    return owners - dead, dead
+
+
+def _counted(records: list[Record]) -> str:
+    if not records:
+        return "none is alive"
+    counted = Counter("paused" if record.paused else str(record.state) for record in records)
+    more = " among the newest" if len(records) >= _LOOKED_AT else ""
+    return ", ".join(f"{number} {state}" for state, number in sorted(counted.items())) + more
+
+
+def _stuck(records: list[Record], what: str, advice: str) -> Finding:
+    some = ", ".join(record.pid[-8:] for record in records[:3])
+    more = "" if len(records) <= 3 else ", …"
+    return Finding("stuck", Grade.CARE, f"{len(records)} {what}: {some}{more}", advice)
+
+
+def _lost(settings: Settings, records: list[Record]) -> Counter[str]:
+    known, lost = classes.ListedClasses(settings), set()
+    for kind in {record.kind for record in records}:
+        try:
+            known.find(kind)
+        except UnknownClassError:
+            lost.add(kind)
+    return Counter(record.kind for record in records if record.kind in lost)
