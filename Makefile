@@ -60,7 +60,7 @@ docs: $(VENV)/.docs ## Build the documentation (build/docs/index.html)
 	@echo "build/docs/index.html"
 
 .PHONY: clean
-clean: ## Remove what was made, but for .venv and .venv-bench
+clean: ## Remove what was made, but for the environments in .venv*
 	rm -rf build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
 

@@ -62,8 +62,9 @@ def all_others_go_as_with_the_original(traces):
     same = {name for name in traces[ORIGINAL] if name not in {*STEERED, *SAID, EXECUTED}}
 
     assert len(same) > 850
-    assert {name: traces[DROP_IN][name] for name in same if traces[DROP_IN][name] != traces[ORIGINAL][name]} == {}
     assert [name for name in same if traces[ORIGINAL][name][0][0] != "returned"] == []
+    differing = sorted(name for name in same if traces[DROP_IN][name] != traces[ORIGINAL][name])
+    assert differing == [], {name: [traces[library][name] for library in traces] for name in differing[:3]}
 
 
 def what_differs_is_wanted(traces):

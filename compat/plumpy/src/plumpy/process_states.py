@@ -208,7 +208,32 @@ class State(state_machine.State, persistence.Savable):
 
 
 @auto_persist("args", "kwargs")
-class Created(State):
+class _StepState(State):
+    """A state that knows a step: before it, or in it."""
+
+    RUN_FN = "run_fn"
+
+    def __init__(self, process: "Process", run_fn: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        super().__init__(process)
+        assert run_fn is not None
+        self.run_fn = run_fn
+        self.args = args
+        self.kwargs = kwargs
+
+    def save_instance_state(
+        self, out_state: SAVED_STATE_TYPE, save_context: persistence.LoadSaveContext | None
+    ) -> None:
+        """Save the name of the step besides."""
+        super().save_instance_state(out_state, save_context)
+        out_state[self.RUN_FN] = self.run_fn.__name__
+
+    def load_instance_state(self, saved_state: SAVED_STATE_TYPE, load_context: persistence.LoadSaveContext) -> None:
+        """Find the step again."""
+        super().load_instance_state(saved_state, load_context)
+        self.run_fn = getattr(self.process, saved_state[self.RUN_FN])
+
+
+class Created(_StepState):
     """Nothing has been done yet.
 
     Args:
@@ -220,34 +245,13 @@ class Created(State):
 
     LABEL = ProcessState.CREATED
     ALLOWED: ClassVar[set[Any]] = _successors(ProcessState.CREATED)
-    RUN_FN = "run_fn"
-
-    def __init__(self, process: "Process", run_fn: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        super().__init__(process)
-        assert run_fn is not None
-        self.run_fn = run_fn
-        self.args = args
-        self.kwargs = kwargs
-
-    def save_instance_state(
-        self, out_state: SAVED_STATE_TYPE, save_context: persistence.LoadSaveContext | None
-    ) -> None:
-        """Save the name of the first step besides."""
-        super().save_instance_state(out_state, save_context)
-        out_state[self.RUN_FN] = self.run_fn.__name__
-
-    def load_instance_state(self, saved_state: SAVED_STATE_TYPE, load_context: persistence.LoadSaveContext) -> None:
-        """Find the first step again."""
-        super().load_instance_state(saved_state, load_context)
-        self.run_fn = getattr(self.process, saved_state[self.RUN_FN])
 
     def execute(self) -> Any:
         """Go on with the first step."""
         return self.create_state(ProcessState.RUNNING, self.run_fn, *self.args, **self.kwargs)
 
 
-@auto_persist("args", "kwargs")
-class Running(State):
+class Running(_StepState):
     """One step.
 
     Args:
@@ -259,7 +263,6 @@ class Running(State):
 
     LABEL = ProcessState.RUNNING
     ALLOWED: ClassVar[set[Any]] = _successors(ProcessState.RUNNING)
-    RUN_FN = "run_fn"
     COMMAND = "command"
 
     _command: Any = None
@@ -267,28 +270,21 @@ class Running(State):
     _run_handle = None
 
     def __init__(self, process: "Process", run_fn: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        super().__init__(process)
-        assert run_fn is not None
+        super().__init__(process, run_fn, *args, **kwargs)
         if not callable(run_fn):
             raise TypeError("coro_or_fn must be a callable")
-        self.run_fn = run_fn
-        self.args = args
-        self.kwargs = kwargs
-        self._run_handle = None
 
     def save_instance_state(
         self, out_state: SAVED_STATE_TYPE, save_context: persistence.LoadSaveContext | None
     ) -> None:
-        """Save the name of the step, and the answer of one that was run already, besides."""
+        """Save the answer of a step that was run already besides."""
         super().save_instance_state(out_state, save_context)
-        out_state[self.RUN_FN] = self.run_fn.__name__
         if self._command is not None:
             out_state[self.COMMAND] = self._command.save()
 
     def load_instance_state(self, saved_state: SAVED_STATE_TYPE, load_context: persistence.LoadSaveContext) -> None:
-        """Find the step again."""
+        """Find the answer again."""
         super().load_instance_state(saved_state, load_context)
-        self.run_fn = getattr(self.process, saved_state[self.RUN_FN])
         if self.COMMAND in saved_state:
             self._command = persistence.Savable.load(saved_state[self.COMMAND], load_context)
 

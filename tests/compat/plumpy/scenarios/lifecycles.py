@@ -108,8 +108,6 @@ async def to_the_end(kind, step):
 def executed(step):
     loop = asyncio.new_event_loop()
     process = type("Executed", (Plain,), {"body": staticmethod(step)})(loop=loop)
-    if step is STEPS["pause"]:
-        loop.call_later(0.05, process.play)
     yield raised(process.execute)
     yield facts(process)
     yield raised(process.execute)
