@@ -43,11 +43,16 @@ async def make_store(folder: Path) -> None:
     await store.close()
 
 
-def die(folder: Path) -> None:
-    """Leave a process behind whose program was killed while it ran."""
-    (folder / "dying.py").write_text(DYING)
-    ended = subprocess.run([sys.executable, "-m", "drupe", "run", "dying.py:Dying"], cwd=folder, check=False)
+def die(folder: Path) -> Path:
+    """Leave a process behind whose program was killed while it ran, and get the file of its class.
+
+    The file has a name that no other test's has: what one test imports is at hand in the next.
+    """
+    file = folder / f"dying_in_{folder.name}.py"
+    file.write_text(DYING)
+    ended = subprocess.run([sys.executable, "-m", "drupe", "run", f"{file.name}:Dying"], cwd=folder, check=False)
     assert ended.returncode == -signal.SIGKILL
+    return file
 
 
 async def test_an_empty_folder_is_well_and_stays_empty(project):
@@ -131,10 +136,10 @@ async def test_a_process_of_a_program_that_was_killed_is_stuck(project):
 
 
 async def test_a_class_that_is_gone_is_named(project):
-    die(project)
-    (project / "dying.py").unlink()
+    file = die(project)
+    file.unlink()
 
-    assert (await found(project))["classes"].said.startswith("dying:Dying is not at hand here")
+    assert (await found(project))["classes"].said.startswith(f"{file.stem}:Dying is not at hand here")
 
 
 async def test_who_is_at_work_is_counted(project):

@@ -30,6 +30,7 @@ class Profile:
         self.env = {**os.environ, "AIIDA_PATH": str(folder), "PYTHONPATH": str(HERE), "PATH": path}
         self.verdi("presto", "-n", {"none": "--no-broker"}.get(broker, "--use-zeromq"))
         self.verdi("config", "set", "runner.poll.interval", "1")
+        self.verdi("config", "set", "daemon.timeout", "60")  # two seconds are few where other tests run beside this one
         if broker not in ("none", "zeromq"):
             at = urlsplit(broker)
             self.verdi(
@@ -61,9 +62,11 @@ class Profile:
 @pytest.fixture
 def daemon(tmp_path, broker_url, request):  # noqa: F811
     profile = Profile(tmp_path, broker_url if request.param == "rabbitmq" else request.param)
-    profile.verdi("daemon", "start", "2")
-    yield profile
-    profile.verdi("daemon", "stop")
+    try:
+        profile.verdi("daemon", "start", "2")
+        yield profile
+    finally:
+        profile.verdi("daemon", "stop")
 
 
 def finished(name, status=0, **outputs):
