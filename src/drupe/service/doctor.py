@@ -12,12 +12,11 @@ import stat
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from enum import StrEnum
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from drupe.core.lifecycle import TERMINAL, State
+from drupe.core.lifecycle import State
 from drupe.core.record import Query, Record
 from drupe.errors import DrupeError, UnknownClassError
 from drupe.interfaces.ambient import Clock, Ids
@@ -25,11 +24,11 @@ from drupe.interfaces.store import Store
 from drupe.runtime.clock import SystemClock, tick
 from drupe.runtime.ids import RandomIds
 from drupe.service import classes, keys, wiring
+from drupe.service.descent import matching
 from drupe.service.presence import Presence
 from drupe.service.profile import LOCAL, Settings
 from drupe.version import __version__
 
-_LIVING: Final = tuple(state for state in State if state not in TERMINAL)
 _SCARCE: Final = 200 * 1024 * 1024
 """Bytes that a disk should have left."""
 _AHEAD: Final = 5.0
@@ -68,12 +67,13 @@ class Finding(msgspec.Struct, frozen=True):
 
 async def examine(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> list[Finding]:
     """Look over the project that the settings name."""
+    ids = ids or RandomIds()
     found = [_versions(), *_folder(settings), *_keys(settings)]
     store = wiring.open_store(settings)
     if not settings.store.exists():
         found.append(Finding("store", Grade.GOOD, f"none yet: the first process makes {settings.store}"))
         if settings.broker != LOCAL:
-            found.append(await _broker(settings, store, ids or RandomIds()))
+            found.append(await _broker(settings, store, ids))
         return found
     try:
         await store.open()
@@ -83,8 +83,8 @@ async def examine(settings: Settings, *, clock: Clock | None = None, ids: Ids | 
             Finding("store", Grade.BAD, str(error), "name another file with the setting `store`, or mend it"),
         ]
     try:
-        found += [each async for each in _store(settings, store, ids or RandomIds())]
-        found.append(await _broker(settings, store, ids or RandomIds()))
+        found += [each async for each in _store(settings, store, ids)]
+        found.append(await _broker(settings, store, ids))
         found += [each async for each in _processes(settings, store, clock or SystemClock())]
     finally:
         await store.close()
@@ -175,7 +175,9 @@ async def _processes(settings: Settings, store: Store, clock: Clock) -> AsyncIte
             "have the clock set by the network (NTP)",
         )
     presence = Presence(wiring.presence_folder(settings.store))
-    alive, dead = _owners(wiring.presence_folder(settings.store), presence)
+    owners = presence.known()
+    dead = {owner for owner in owners if presence.is_dead(owner)}
+    alive = owners - dead
     yield Finding("programs", Grade.GOOD, f"{len(alive)} at work")
     yield Finding("processes", Grade.GOOD, _counted(records))
     orphans = [record for record in records if record.owner in dead]
@@ -201,20 +203,11 @@ async def _processes(settings: Settings, store: Store, clock: Clock) -> AsyncIte
 
 async def _living(store: Store) -> list[Record]:
     records: list[Record] = []
-    after = None
-    while len(records) < _LOOKED_AT:
-        page = await store.list(Query(states=_LIVING, limit=1_000, after=after))
-        records += page.records
-        after = page.next
-        if after is None:
+    async for page in matching(store, Query(limit=1_000)):
+        records += page
+        if len(records) >= _LOOKED_AT:
             break
     return records
-
-
-def _owners(folder: Path, presence: Presence) -> tuple[set[str], set[str]]:
-    owners = {path.stem for path in folder.glob("*.lock")}
-    dead = {owner for owner in owners if presence.is_dead(owner)}
-    return owners - dead, dead
 
 
 def _counted(records: list[Record]) -> str:

@@ -34,6 +34,10 @@ class Presence:
             self._path(owner).unlink(missing_ok=True)
             file.close()
 
+    def known(self) -> set[str]:
+        """Get all owners that have a file, living and dead."""
+        return {path.stem for path in self._folder.glob(self._path("*").name)}
+
     def is_dead(self, owner: str) -> bool:
         """Tell whether ``owner`` is known to be dead. Its file stays, and free: whoever asks later learns the same."""
         if owner in self._held:

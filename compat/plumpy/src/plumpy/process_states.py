@@ -310,7 +310,7 @@ class Running(_StepState):
         return await answer if inspect.iscoroutine(answer) else answer
 
     def _action_command(self, command: Command) -> Any:
-        if type(command) is Continue:
+        if isinstance(command, Continue):
             return self.create_state(ProcessState.RUNNING, command.continue_fn, *command.args)
         if isinstance(command, Kill):
             return self.create_state(ProcessState.KILLED, command.msg)
@@ -318,8 +318,6 @@ class Running(_StepState):
             return self.create_state(ProcessState.FINISHED, command.result, command.successful)
         if isinstance(command, Wait):
             return self.create_state(ProcessState.WAITING, command.continue_fn, command.msg, command.data)
-        if isinstance(command, Continue):
-            return self.create_state(ProcessState.RUNNING, command.continue_fn, *command.args)
         raise ValueError("Unrecognised command")
 
 

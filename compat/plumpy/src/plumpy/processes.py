@@ -399,8 +399,8 @@ class Process(ProcessHooks, persistence.Savable, metaclass=ProcessStateMachineMe
             msg_text: why; the status meanwhile.
 
         Returns:
-            True when it is paused, False when it has ended or is about to be killed, else an action that can be awaited and cancelled: it
-            happens when the step ends.
+            True when it is paused, False when it has ended or is about to be killed, else an action that can be awaited
+            and cancelled: it happens when the step ends.
         """
         if self.has_terminated():
             return False
