@@ -20,7 +20,10 @@ def deepcopy(value: T, memo: dict[int, Any] | None = None) -> T:
     """
     if type(value) in ATOMS:
         return value
-    return _copied(value, {} if memo is None else memo)  # type: ignore[no-any-return]
+    if memo is None:
+        return _copied(value, {})  # type: ignore[no-any-return]
+    memo.setdefault(id(memo), []).append(value)  # as the standard library does: what has its id must not be freed
+    return _copied(value, memo)  # type: ignore[no-any-return]
 
 
 def _copied(value: Any, memo: dict[int, Any]) -> Any:
