@@ -10,6 +10,7 @@ import msgspec
 
 from drupe.core.lifecycle import TERMINAL, State
 from drupe.core.order import Answer
+from drupe.core.statement import Statement
 
 PID_PATTERN: Final = r"[A-Za-z0-9_-]{1,64}"
 """What a pid may look like at every door: a file name, a key and a message may safely carry it."""
@@ -67,6 +68,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     births: tuple[Birth, ...] = ()
     answers: tuple[Answer, ...] = ()
     """Orders that are answered by this change. When it ends the process, every other order to it is answered too."""
+    statements: tuple[Statement, ...] = ()
+    """What the step writes of its own in the same transaction, in this order, where the store is a database."""
 
     @property
     def terminal(self) -> bool:

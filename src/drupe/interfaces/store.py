@@ -21,6 +21,11 @@ class Store(Inbox, Protocol):
         """The queue of tasks that lies in this store: as durable as everything else in it, open as long as the store is."""
         ...
 
+    @property
+    def dialect(self) -> str | None:
+        """Which SQL the statements of a step are written in (``sqlite``); None where there is no database to run them."""
+        ...
+
     async def open(self) -> None:
         """Make the store ready: create or migrate its schema. Opening an open store does nothing.
 
@@ -109,13 +114,16 @@ class Store(Inbox, Protocol):
         The row must have the change's epoch and ``seq - 1``, and an owner. The last change saved again (its answer
         was lost) does nothing and succeeds. Progress resets ``attempts``. A terminal change releases the process, and
         answers every order to it that is not answered yet, by `drupe.core.order.last_word`.
+        The change's own statements are run in the same transaction; one that fails, or changes another number of rows than
+        it has to, leaves nothing of the change behind.
         Checkpoints beyond the store's retention are deleted; those that only an earlier, larger one kept, with the
         first change after a claim at the latest.
 
         Raises:
             FencedError: epoch or number are stale.
             ChildMismatchError: as in `create`; nothing of the change is kept.
-            TooLargeError: the body exceeds the limit; that of a process that ends as EXCEPTED never does.
+            StatementError: a statement of the change failed, or touched a table of the store, or the store is no database.
+            TooLargeError: the body or the statements exceed the limit; the body of a process that ends as EXCEPTED never does.
             StoreUnavailableError: the store cannot be written now (disk full, read-only, closed).
         """
         ...

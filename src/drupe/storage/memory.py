@@ -51,6 +51,8 @@ class MemoryStore:
         max_bytes: how large inputs or a checkpoint may be.
     """
 
+    dialect: str | None = None
+
     def __init__(
         self,
         state: MemoryState | None = None,
@@ -181,6 +183,8 @@ class MemoryStore:
         done = kept.row.seq == change.seq and has(kept, change)
         if not done and (kept.row.seq != change.seq - 1 or kept.row.owner is None):
             raise rule.fenced(change, kept.row)
+        for statement in change.statements:
+            raise rule.failed(change.pid, statement, "memory is no database")
         yield
         if not done:
             self._advance(kept, change)

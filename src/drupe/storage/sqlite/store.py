@@ -44,6 +44,8 @@ class SqliteStore:
         busy_timeout: how many seconds to wait for another program that is writing.
     """
 
+    dialect: str | None = "sqlite"
+
     def __init__(  # noqa: PLR0913 (each is a setting of its own, with a default)
         self,
         path: str | PathLike[str],

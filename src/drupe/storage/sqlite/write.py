@@ -10,7 +10,7 @@ from typing import Final
 from drupe.core.lifecycle import TERMINAL
 from drupe.core.record import Birth, Change, Fence, Record, birth_record
 from drupe.storage import rule
-from drupe.storage.sqlite import checkpoint, inbox, ownership, row
+from drupe.storage.sqlite import checkpoint, inbox, ownership, row, statement
 from drupe.storage.sqlite.checkpoint import digest
 from drupe.storage.sqlite.transaction import Transaction
 
@@ -40,14 +40,23 @@ _HOLDS: Final = "SELECT 1 FROM process WHERE pid = ? AND epoch = ? AND owner IS 
 
 def save(tx: Transaction, change: Change) -> None:
     """See `Store.save`."""
+    if change.statements:
+        statement.run(tx, change, _save)
+    else:
+        _save(tx, change)
+
+
+def _save(tx: Transaction, change: Change) -> bool:
+    """Write a change but for its statements; False if it was written before."""
     rule.check_body(change, tx.max_bytes)
     births = _asked_for(tx, change.births) if change.births else ()
     if not _advance(tx, change):
-        return
+        return False
     _append(tx, change)
     for birth, found in births:
         if found is None:
             _bear(tx, birth)
+    return True
 
 
 def overrule(tx: Transaction, asked: tuple[Change, frozenset[str], bool]) -> None:
