@@ -16,6 +16,10 @@ PID_PATTERN: Final = r"[A-Za-z0-9_-]{1,64}"
 """What a pid may look like at every door: a file name, a key and a message may safely carry it."""
 
 
+QUARANTINED: Final = "quarantined"
+"""The event by which a process is paused that took too many programs down with it; its status begins with this word."""
+
+
 class Birth(msgspec.Struct, frozen=True, kw_only=True):
     """A process that is to be created, with its first checkpoint (number 1)."""
 
@@ -60,7 +64,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     body: bytes
     event: str
-    """What happened, one word: a state's name, ``step``, ``paused``, ``played``."""
+    """What happened, one word: a state's name, ``step``, ``paused``, ``played``, ``quarantined``."""
     detail: str | None = None
     """What happened, in a few words for people: the step's name, a reason."""
     paused: bool = False
@@ -90,7 +94,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     owner: str | None
     attempts: int
-    """How often it was claimed since it last made progress."""
+    """How often it lost an owner that may have been in a step of it, since it last made progress."""
     parent: str | None
     generation: int
     retry_of: str | None
@@ -173,6 +177,11 @@ def birth_record(birth: Birth) -> Record:
         updated=birth.created,
         digest=birth.digest,
     )
+
+
+def is_quarantined(record: Record) -> bool:
+    """Tell whether a process is paused because too many programs died of it."""
+    return record.paused and (record.status or "").startswith(f"{QUARANTINED}:")
 
 
 def as_json(record: Record | Event | Checkpoint) -> dict[str, Any]:

@@ -58,15 +58,19 @@ class Store(Inbox, Protocol):
         ...
 
     async def leave(self, owner: str) -> None:
-        """Release everything ``owner`` holds, and forget it. Leaving twice does nothing."""
+        """Release everything ``owner`` holds, and forget it. Leaving twice does nothing.
+
+        Whoever leaves has not failed: `Record.attempts` stays what it was.
+        """
         ...
 
     async def claim(self, pid: str, *, owner: str, dead: Iterable[str] = ()) -> Record:
-        """Own a living process: the epoch goes up by one, attempts too, and every older epoch is fenced from now on.
+        """Own a living process: the epoch goes up by one, and every older epoch is fenced from now on.
 
         It may be claimed if nobody owns it, if its owner's lease has run out, or if its owner is among ``dead``
         (owners that the caller knows to be dead). Claiming what one owns already gives a new epoch, too.
-        An owner from whom something is taken so is forgotten, and everything else it held is released.
+        An owner from whom something is taken so is forgotten, and everything else it held is released. ``attempts`` of
+        all that it may have been in a step of, which neither wait nor are paused, go up by one.
 
         Raises:
             UnknownProcessError: there is no such process.
@@ -83,6 +87,8 @@ class Store(Inbox, Protocol):
     async def release(self, fence: Fence) -> None:
         """Give a process back to whoever claims it next. Releasing again, before somebody has claimed it, does nothing.
 
+        As with `leave`, that is no failed attempt.
+
         Raises:
             FencedError: it is not the caller's any more.
         """
@@ -97,7 +103,8 @@ class Store(Inbox, Protocol):
 
         Args:
             births: the processes.
-            fence: create only if this (their parent's) epoch still holds.
+            fence: create only if this (their parent's) epoch still holds. A parent one of whose children lives then has
+                made progress, since it may wait for that child now: its ``attempts`` begin anew.
 
         Raises:
             ChildMismatchError: a pid is there already and has another class or other inputs; names both.

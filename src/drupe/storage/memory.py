@@ -7,7 +7,7 @@ before, it only looks, and may refuse; after, it changes things, and cannot fail
 import asyncio
 import contextlib
 import threading
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -111,7 +111,7 @@ class MemoryStore:
 
     def _leave(self, owner: str) -> Write[None]:
         yield
-        self._bury(owner)
+        self._forget(owner, rule.released)
 
     def _claim(self, pid: str, owner: str, dead: frozenset[str]) -> Write[Record]:
         kept = self._kept(pid)
@@ -122,9 +122,9 @@ class MemoryStore:
             raise rule.owned(kept.row)
         yield
         if holder is not None and holder != owner:
-            self._bury(holder)
+            self._forget(holder, rule.bereaved)
         row = kept.row
-        kept.row = msgspec.structs.replace(row, owner=owner, epoch=row.epoch + 1, attempts=row.attempts + 1)
+        kept.row = msgspec.structs.replace(row, owner=owner, epoch=row.epoch + 1)
         return kept.row
 
     def _release(self, fence: Fence) -> Write[None]:
@@ -132,7 +132,7 @@ class MemoryStore:
         if kept is None or kept.row.epoch != fence.epoch:
             raise rule.fenced(fence, None if kept is None else kept.row)
         yield
-        kept.row = msgspec.structs.replace(kept.row, owner=None)
+        kept.row = rule.released(kept.row)
 
     def _lease(self, owner: str, lease: float) -> None:
         self.state.owners[owner] = self._clock.boot(), self._clock.steady() + lease
@@ -141,11 +141,11 @@ class MemoryStore:
         boot, until = self.state.owners.get(owner, ("", 0.0))
         return boot == self._clock.boot() and self._clock.steady() < until
 
-    def _bury(self, owner: str) -> None:
+    def _forget(self, owner: str, leave: Callable[[Record], Record]) -> None:
         self.state.owners.pop(owner, None)
         for kept in self.state.processes.values():
             if kept.row.owner == owner:
-                kept.row = msgspec.structs.replace(kept.row, owner=None)
+                kept.row = leave(kept.row)
 
     def _check_held(self, fence: Fence) -> None:
         kept = self.state.processes.get(fence.pid)
@@ -172,7 +172,11 @@ class MemoryStore:
             self._check_held(fence)
         asked = self._asked_for(births)
         yield
-        return [self._bear(birth) if row is None else row for birth, row in asked]
+        rows = [self._bear(birth) if row is None else row for birth, row in asked]
+        if fence is not None and rule.any_lives(rows):
+            parent = self.state.processes[fence.pid]
+            parent.row = msgspec.structs.replace(parent.row, attempts=0)
+        return rows
 
     def _save(self, change: Change) -> Write[None]:
         rule.check_body(change, self._max_bytes)
@@ -272,7 +276,7 @@ class MemoryStore:
         yield
         if not done:
             if holder is not None and gone:
-                self._bury(holder)
+                self._forget(holder, rule.bereaved)
             kept.row = msgspec.structs.replace(kept.row, owner=None, epoch=kept.row.epoch + 1)
             self._advance(kept, change)
 

@@ -145,6 +145,11 @@ def same_birth(birth: Birth, row: Record) -> Record:
     return row
 
 
+def any_lives(rows: Sequence[Record]) -> bool:
+    """Tell whether a process among these has not ended."""
+    return any(row.state not in TERMINAL for row in rows)
+
+
 def check_query(query: Query) -> Query:
     """Get it back if it can be answered.
 
@@ -167,6 +172,17 @@ def check_claimable(row: Record) -> None:
     """
     if row.state in TERMINAL:
         raise InvalidStateError(f"process {row.pid} is {row.state} and cannot be claimed")
+
+
+def released(row: Record) -> Record:
+    """Get the row of a process whose owner has let go of it."""
+    return msgspec.structs.replace(row, owner=None)
+
+
+def bereaved(row: Record) -> Record:
+    """Get the row of a process whose owner has died: that counts as an attempt if it may have been in a step."""
+    failed = row.state in (State.CREATED, State.RUNNING) and not row.paused
+    return msgspec.structs.replace(row, owner=None, attempts=row.attempts + failed)
 
 
 def check_overrulable(row: Record, change: Change) -> None:

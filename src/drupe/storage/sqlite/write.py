@@ -35,6 +35,7 @@ _SAME: Final = """
     WHERE pid = ? AND seq = ? AND hash = ? AND event = ? AND state = ?"""
 _PROCESS: Final = f"INSERT INTO process ({row.COLUMNS}, tail) VALUES ({', '.join('?' * (len(row.FIELDS) + 1))})"  # noqa: S608
 _INPUTS: Final = "INSERT INTO inputs (pid, hash, body) VALUES (?, ?, ?)"
+_GOT_ON: Final = "UPDATE process SET attempts = 0 WHERE pid = ? AND attempts > 0"
 _HOLDS: Final = "SELECT 1 FROM process WHERE pid = ? AND epoch = ? AND owner IS NOT NULL"
 
 
@@ -71,7 +72,7 @@ def overrule(tx: Transaction, asked: tuple[Change, frozenset[str], bool]) -> Non
     rule.check_overrulable(found, change)
     if found.owner is not None:
         if found.owner in dead or not ownership.is_alive(tx, found.owner):
-            ownership.leave(tx, found.owner)
+            ownership.bury(tx, found.owner)
         elif not force:
             raise rule.owned(found)
     tx.execute(_OVERRULE, (change.seq, change.at, change.status, change.state, change.paused, change.pid))
@@ -123,7 +124,10 @@ def create(tx: Transaction, creation: Creation) -> list[Record]:
     births, fence = creation
     if fence is not None and tx.execute(_HOLDS, (fence.pid, fence.epoch)).fetchone() is None:
         raise rule.fenced(fence, row.find(tx.execute, fence.pid))
-    return [_bear(tx, birth) if found is None else found for birth, found in _asked_for(tx, births)]
+    rows = [_bear(tx, birth) if found is None else found for birth, found in _asked_for(tx, births)]
+    if fence is not None and rule.any_lives(rows):
+        tx.execute(_GOT_ON, (fence.pid,))
+    return rows
 
 
 def _asked_for(tx: Transaction, births: Sequence[Birth]) -> list[tuple[Birth, Record | None]]:
