@@ -101,6 +101,21 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     created: float
     updated: float
     digest: bytes
+    parked: bool = False
+    """Whether nobody needs to hold it before something happens that it waits for."""
+    wake_at: float | None = None
+    """When it is to be woken at the latest, seconds since 1970 (UTC), while it is parked."""
+
+
+class Rest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process that is parked is woken by, beside whatever is asked of it."""
+
+    signal: str | None = None
+    """The name of a signal."""
+    children: tuple[str, ...] = ()
+    """Pids of children whose ends it has not seen."""
+    wake_at: float | None = None
+    """A time, seconds since 1970 (UTC)."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ nobody before it is durable. The suite that holds a backend to this is `drupe.te
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Protocol
 
-from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Page, Query, Record
+from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Page, Query, Record, Rest
 from drupe.interfaces.inbox import Inbox
 from drupe.interfaces.task_queue import TaskQueue
 
@@ -91,6 +91,32 @@ class Store(Inbox, Protocol):
 
         Raises:
             FencedError: it is not the caller's any more.
+        """
+        ...
+
+    # --- rest --------------------------------------------------------------------------------------------
+
+    async def park(self, fence: Fence, rest: Rest) -> bool:
+        """Give a process back that waits: nobody needs to hold it before something happens.
+
+        It is woken, that is found by `free`, in the same transaction as an order to it, the end of any child of it, or its
+        claim; and when its time has come. If something of that has happened already, nothing is changed: an order
+        that is not answered (of signals: one of the name it waits for), the end of one of ``rest.children``, the time.
+        Parking again, before it was woken, does nothing.
+
+        Returns:
+            Whether it is parked now.
+
+        Raises:
+            FencedError: it is not the caller's any more.
+        """
+        ...
+
+    async def free(self, *, dead: Iterable[str] = (), limit: int = 100) -> list[Record]:
+        """Get living processes that could go on and that nobody holds, at most ``limit``; index look-up.
+
+        Those are the ones that are neither paused nor parked, or whose time to be woken has come; held by nobody, or by an
+        owner whose lease has run out or that is among ``dead``. The oldest come first, those of the dead last.
         """
         ...
 

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -22,6 +23,7 @@ from drupe.core.record import (
     Page,
     Query,
     Record,
+    Rest,
     Retention,
     birth_record,
 )
@@ -29,7 +31,7 @@ from drupe.errors import DuplicateProcessError, StoreUnavailableError
 from drupe.interfaces.ambient import Clock, Probe
 from drupe.runtime.clock import SystemClock
 from drupe.runtime.probe import quiet
-from drupe.storage import memory_inbox, rule
+from drupe.storage import memory_inbox, memory_parking, rule
 from drupe.storage.memory_inbox import Write
 from drupe.storage.memory_queue import MemoryTaskQueue
 from drupe.storage.memory_state import Kept, MemoryState, advance, fits, has
@@ -124,7 +126,7 @@ class MemoryStore:
         if holder is not None and holder != owner:
             self._forget(holder, rule.bereaved)
         row = kept.row
-        kept.row = msgspec.structs.replace(row, owner=owner, epoch=row.epoch + 1)
+        kept.row = msgspec.structs.replace(rule.woken(row), owner=owner, epoch=row.epoch + 1)
         return kept.row
 
     def _release(self, fence: Fence) -> Write[None]:
@@ -155,6 +157,18 @@ class MemoryStore:
     def _check_joined(self, owner: str) -> None:
         if owner not in self.state.owners:
             raise rule.not_joined(owner)
+
+    # --- rest --------------------------------------------------------------------------------------------
+
+    async def park(self, fence: Fence, rest: Rest) -> bool:
+        return await self._commit("store.park", memory_parking.park(self.state, fence, rest, self._clock.now()))
+
+    async def free(self, *, dead: Iterable[str] = (), limit: int = 100) -> list[Record]:
+        known = frozenset(dead)
+        with self._at_hand():
+            return memory_parking.free(
+                self.state, self._clock.now(), lambda owner: owner in known or not self._alive(owner), limit
+            )
 
     # --- writing -----------------------------------------------------------------------------------------
 
@@ -221,6 +235,8 @@ class MemoryStore:
         memory_inbox.write_answers(self.state.letters, change.pid, change.answers, change.at)
         if change.terminal:
             memory_inbox.answer_the_rest(self.state.letters, change.pid, change.state, change.at)
+            memory_parking.wake(self.state, change.pid)
+            memory_parking.wake(self.state, kept.row.parent)
 
     def _bear(self, birth: Birth) -> Record:
         row = birth_record(birth)
@@ -232,7 +248,10 @@ class MemoryStore:
     # --- orders ------------------------------------------------------------------------------------------
 
     async def ask(self, orders: Sequence[Order]) -> list[Receipt]:
-        return await self._commit("store.ask", memory_inbox.ask(self.state.letters, orders, self._row))
+        return await self._commit(
+            "store.ask",
+            memory_inbox.ask(self.state.letters, orders, self._row, partial(memory_parking.wake, self.state)),
+        )
 
     async def orders(self, pid: str) -> list[Order]:
         with self._at_hand():

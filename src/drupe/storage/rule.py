@@ -174,6 +174,17 @@ def check_claimable(row: Record) -> None:
         raise InvalidStateError(f"process {row.pid} is {row.state} and cannot be claimed")
 
 
+def woken(row: Record) -> Record:
+    """Get the row of a process that somebody has to look at."""
+    return msgspec.structs.replace(row, parked=False, wake_at=None)
+
+
+def can_go_on(row: Record, now: float) -> bool:
+    """Tell whether there is something to do for whoever holds it."""
+    due = row.wake_at is not None and row.wake_at <= now
+    return row.state not in TERMINAL and not row.paused and (not row.parked or due)
+
+
 def released(row: Record) -> Record:
     """Get the row of a process whose owner has let go of it."""
     return msgspec.structs.replace(row, owner=None)

@@ -16,7 +16,7 @@ from drupe.storage.sqlite import checkpoint, row
 from drupe.storage.sqlite.transaction import Transaction
 
 _UNTIL: Final = "SELECT boot, until FROM owner WHERE name = ?"
-_CLAIM: Final = "UPDATE process SET owner = ?, epoch = epoch + 1 WHERE pid = ?"
+_CLAIM: Final = "UPDATE process SET owner = ?, epoch = epoch + 1, parked = 0, wake_at = NULL WHERE pid = ?"
 _RELEASE: Final = "UPDATE process SET owner = NULL WHERE pid = ?"
 _RELEASE_ALL: Final = "UPDATE process SET owner = NULL WHERE owner = ?"
 _BEREAVE_ALL: Final = """
@@ -70,7 +70,7 @@ def claim(tx: Transaction, asked: tuple[str, str, frozenset[str]]) -> Record:
         found = rule.bereaved(found)
     tx.execute(_CLAIM, (owner, pid))
     checkpoint.trim(tx, pid, found.seq, tx.retention.living)  # who had it before may have kept more
-    return msgspec.structs.replace(found, owner=owner, epoch=found.epoch + 1)
+    return msgspec.structs.replace(rule.woken(found), owner=owner, epoch=found.epoch + 1)
 
 
 def release(tx: Transaction, fence: Fence) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from drupe.core.lifecycle import TERMINAL
 from drupe.core.record import Birth, Change, Fence, Record, birth_record
 from drupe.storage import rule
-from drupe.storage.sqlite import checkpoint, inbox, ownership, row, statement
+from drupe.storage.sqlite import checkpoint, inbox, ownership, parking, row, statement
 from drupe.storage.sqlite.checkpoint import digest
 from drupe.storage.sqlite.transaction import Transaction
 
@@ -91,6 +91,7 @@ def _append(tx: Transaction, change: Change) -> None:
     if ends:
         checkpoint.trim(tx, pid, seq, keep)
         inbox.answer_the_rest(tx, pid, change.state, at)
+        parking.wake_parent(tx, pid)
 
 
 def _advance(tx: Transaction, change: Change) -> bool:
