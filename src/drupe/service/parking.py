@@ -81,7 +81,6 @@ class Parking:
                 return False
             rest, tenure = rest_of(process), life.tenure
             del host.live[pid]  # from now on nobody here changes it
-            life.halted = True
             if life.task is not None:
                 life.task.cancel()
                 await asyncio.gather(life.task, return_exceptions=True)
@@ -97,7 +96,6 @@ class Parking:
                 life.abandon(ClosedError(f"process {pid} is parked: it goes on where it is woken"))
             else:
                 host.live[pid] = process
-                life.halted = host.stopping
                 host.start(process)
             return parked
 
