@@ -130,6 +130,54 @@ class TestDottedNames:
         assert entered == ["a", "b", "c"]
 
 
+class Lenient(PortNamespace):
+    """Names are divided at slashes, a port in the way is replaced, and copies tell what they are."""
+
+    def split(self, name):
+        first, slash, rest = name.partition("/")
+        return first, rest if slash else None
+
+    def nested(self, name):
+        if not isinstance(self[name], PortNamespace):
+            self[name] = Lenient(name)
+        return self[name]
+
+    def emptied(self):
+        twin = super().emptied()
+        twin.help = "a copy"
+        return twin
+
+
+class Odd:
+    """A choice of every other name."""
+
+    def takes(self, name):
+        return name in "ace"
+
+    def within(self, name):
+        return self
+
+
+class TestOtherRules:
+    def test_a_kind_of_namespace_may_have_other_names(self):
+        namespace = Lenient("top")
+        namespace.create_port_namespace("a/b.c/d")
+        assert namespace.get_port("a/b.c/d").name == "d"
+        assert list(namespace["a"]) == ["b.c"]
+
+    def test_it_may_allow_what_is_refused(self):
+        namespace = Lenient("top")
+        namespace["a"] = InputPort("a")
+        assert namespace.create_port_namespace("a/b") is namespace["a"]["b"]
+
+    def test_it_may_choose_and_copy_otherwise(self):
+        source, target = Lenient("source"), Lenient("target")
+        source["a"] = Lenient("a")
+        source["a"]["b"], source["a"]["c"], source["d"] = InputPort("b"), InputPort("c"), InputPort("d")
+        assert target.absorb_ports(source, Odd()) == ["a"]
+        assert (list(target["a"]), target["a"].help, source["a"].help) == (["c"], "a copy", None)
+
+
 class TestAbsorbing:
     def test_ports_and_options_are_taken_over(self, namespace):
         source = nested({"b": int, "d": {"e": int}})

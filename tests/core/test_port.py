@@ -35,6 +35,32 @@ class TestUnspecified:
         assert Port("a", valid_type=tuple).validate(()) is None
 
 
+class Terse(Port):
+    """Says the same in fewer words."""
+
+    def absent(self, here):
+        return Issue("missing", here[-1])
+
+    def misfit(self, here, value):
+        return Issue("wrong", here[-1])
+
+    def ask_validator(self, value, here):
+        return Issue("doubtful", here[-1]) if self.validator(value) else None
+
+
+class TestOtherWords:
+    @pytest.mark.parametrize(
+        ("value", "message"), [(UNSPECIFIED, "missing"), ("x", "wrong"), (-1, "doubtful"), (1, None)]
+    )
+    def test_a_kind_of_port_may_say_the_same_in_its_own(self, value, message):
+        port = Terse("a", valid_type=int, validator=positive)
+        assert port.validate(value, ("inputs",)) == (message and Issue(message, "a"))
+
+    def test_they_are_asked_for_only_when_there_is_something_to_say(self):
+        assert Terse("a", required=False).validate(UNSPECIFIED) is None
+        assert Terse("a").validate(3) is None
+
+
 class TestValidating:
     def test_a_value_of_the_type_is_right(self):
         assert Port("a", valid_type=int).validate(3) is None

@@ -94,12 +94,12 @@ class PortNamespace(MutableMapping[str, Port], Port):
         Raises:
             SpecError: there is none.
         """
-        first, rest = self._split(name)
+        first, rest = self.split(name)
         port = self._ports.get(first)
         if port is None:
             message = f"no port {first!r} in namespace {self.name!r}; {alternatives(first, self)}"
             raise SpecError(message)
-        return self._namespace(first).get_port(rest) if rest else port
+        return port if rest is None else self.nested(first).get_port(rest)
 
     def create_port_namespace(self, name: str, **options: Any) -> "PortNamespace":
         """The namespace of a dotted name, with all on the way to it, made where they are missing.
@@ -109,11 +109,11 @@ class PortNamespace(MutableMapping[str, Port], Port):
         Raises:
             SpecError: a port that is no namespace is in the way.
         """
-        first, rest = self._split(name)
+        first, rest = self.split(name)
         if first not in self:
-            self[first] = type(self)(first, **({} if rest else options))
-        namespace = self._namespace(first)
-        return namespace.create_port_namespace(rest, **options) if rest else namespace
+            self[first] = type(self)(first, **(options if rest is None else {}))
+        namespace = self.nested(first)
+        return namespace if rest is None else namespace.create_port_namespace(rest, **options)
 
     def create_port(self, name: str, kind: type[Port], **options: Any) -> Port:
         """A new port of a dotted name, with the namespaces on the way to it; it replaces one of the same name.
@@ -121,20 +121,30 @@ class PortNamespace(MutableMapping[str, Port], Port):
         Raises:
             SpecError: a port that is no namespace is in the way.
         """
-        _, nested = self._split(name)
+        _, rest = self.split(name)
         parents, _, last = name.rpartition(SEPARATOR)
-        namespace = self.create_port_namespace(parents) if nested else self
+        namespace = self if rest is None else self.create_port_namespace(parents)
         namespace[last] = port = kind(last, **options)
         return port
 
-    def _split(self, name: Any) -> tuple[str, str]:
+    def split(self, name: Any) -> tuple[str, str | None]:
+        """The first part of a dotted name, and the rest, if there is any; what is no name is refused here.
+
+        Raises:
+            SpecError: it is none.
+        """
         if not isinstance(name, str) or not all(name.split(SEPARATOR)):
             message = f"a port is named by text, with dots between the names of namespaces, not by {brief(name)}"
             raise SpecError(message)
-        first, _, rest = name.partition(SEPARATOR)
-        return first, rest
+        first, dot, rest = name.partition(SEPARATOR)
+        return first, rest if dot else None
 
-    def _namespace(self, name: str) -> "PortNamespace":
+    def nested(self, name: str) -> "PortNamespace":
+        """The namespace of this name; a port in its place is refused here.
+
+        Raises:
+            SpecError: there is one.
+        """
         port = self[name]
         if not isinstance(port, PortNamespace):
             message = f"{name!r} in namespace {self.name!r} is a port, not a namespace"
@@ -167,20 +177,22 @@ class PortNamespace(MutableMapping[str, Port], Port):
             setattr(self, option, getattr(namespace, option))
         for option in sorted(overriding, key=_OPTIONS.index):
             setattr(self, option, overriding[option])
-        return self._absorb_ports(namespace, chosen)
+        return self.absorb_ports(namespace, chosen)
 
-    def _absorb_ports(self, namespace: "PortNamespace", chosen: Selection) -> list[str]:
+    def absorb_ports(self, namespace: "PortNamespace", chosen: Selection) -> list[str]:
+        """Take over copies of those ports of another namespace that are chosen, and give their names."""
         names = [name for name in namespace if chosen.takes(name)]
         for name in names:
             port = namespace[name]
             if isinstance(port, PortNamespace):
-                self[name] = emptied = port._emptied()
-                emptied._absorb_ports(port, chosen.within(name))
+                self[name] = emptied = port.emptied()
+                emptied.absorb_ports(port, chosen.within(name))
             else:
                 self[name] = copy.deepcopy(port)
         return names
 
-    def _emptied(self) -> Self:
+    def emptied(self) -> Self:
+        """A copy without the ports."""
         twin = copy.copy(self)
         twin._ports = {}
         return twin
@@ -223,7 +235,7 @@ class PortNamespace(MutableMapping[str, Port], Port):
         frozen = FrozenAttributes(kept)
         # A validator of many values relies on each of them being right.
         if self._validator is not None and len(review.issues) == found and (kept or self.required):
-            review.issues.extend(filter(None, [self._ask_validator(frozen, here)]))
+            review.issues.extend(filter(None, [self.ask_validator(frozen, here)]))
         return frozen
 
     def _admit_other(self, value: Any, path: Path, review: Review) -> Any:

@@ -164,11 +164,39 @@ class Port:
         """What is wrong with a value, or None; `path` is where the port is."""
         here = (*path, self.name)
         if value is UNSPECIFIED:
-            return absent(here, self._valid_type, self.help) if self.needs_value() else None
+            return self.absent(here) if self.needs_value() else None
         types: Any = self._valid_type
         if types is not None and not isinstance(value, types):
-            return misfit(here, value, types)
-        return self._ask_validator(value, here)
+            return self.misfit(here, value)
+        return self.ask_validator(value, here) if self._validator is not None else None
+
+    # What follows is asked by `validate`, which alone decides in which order. A kind of port that says the same
+    # in other words overrides it.
+
+    def absent(self, here: Path) -> Issue | None:
+        """What is said when a required value was not given."""
+        return absent(here, self._valid_type, self.help)
+
+    def misfit(self, here: Path, value: Any) -> Issue | None:
+        """What is said of a value that is not of the valid type."""
+        return misfit(here, value, self._valid_type)
+
+    def ask_validator(self, value: Any, here: Path) -> Issue | None:
+        """What the validator says of a value of the valid type, if there is one."""
+        if self._validator is None:
+            return None
+        arguments = (value, self) if self._takes_port else (value,)
+        try:
+            complaint: Any = self._validator(*arguments)
+        except Exception as error:
+            error.add_note(f"raised by the validator of {issue(here, brief(value))}")
+            raise
+        if complaint is None:
+            return None
+        if not isinstance(complaint, str):
+            message = f"validator of {self.name!r} gives a complaint as text or None, not {brief(complaint)}"
+            raise SpecError(message)
+        return issue(here, complaint)
 
     def admit(self, value: Any, path: Path, review: Review) -> Any:
         """What is to be kept for a value: itself, or the default; what is wrong with it goes to the review."""
@@ -208,22 +236,6 @@ class Port:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}: {type_names(self.valid_type)}>"
-
-    def _ask_validator(self, value: Any, here: Path) -> Issue | None:
-        if self._validator is None:
-            return None
-        arguments = (value, self) if self._takes_port else (value,)
-        try:
-            complaint: Any = self._validator(*arguments)
-        except Exception as error:
-            error.add_note(f"raised by the validator of {issue(here, brief(value))}")
-            raise
-        if complaint is None:
-            return None
-        if not isinstance(complaint, str):
-            message = f"validator of {self.name!r} gives a complaint as text or None, not {brief(complaint)}"
-            raise SpecError(message)
-        return issue(here, complaint)
 
 
 class InputPort(Port):

@@ -25,4 +25,4 @@ def load(data: bytes, *, registry: Registry | None = None, loop: asyncio.Abstrac
         SnapshotError: the bytes are something else or damaged, or do not fit the class.
         UpcastError: they are of an older version of the class and could not be brought up.
     """
-    return saving.load(data, registry=registry or ClassRegistry(Process), loop=loop)
+    return saving.SnapshotSaver(registry or ClassRegistry(Process), loop=loop).load(data)

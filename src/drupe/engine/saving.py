@@ -220,3 +220,24 @@ def load(data: bytes, *, registry: Registry, loop: asyncio.AbstractEventLoop | N
     """
     snapshot = Snapshot.decode(data)
     return registry.find(snapshot.kind)(origin=Origin(EPHEMERAL, snapshot=snapshot), loop=loop)
+
+
+class SnapshotSaver:
+    """The engine's saved form: snapshots, as bytes.
+
+    Args:
+        registry: where the classes come from.
+        loop: as in `Process`.
+    """
+
+    def __init__(self, registry: Registry, *, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self._registry = registry
+        self._loop = loop
+
+    def dump(self, process: Any) -> bytes:
+        """Get the bytes; as `save`."""
+        return save(process)
+
+    def load(self, saved: bytes) -> Any:
+        """Get the process; as `load`."""
+        return load(saved, registry=self._registry, loop=self._loop)

@@ -323,6 +323,29 @@ class Bundle(dict[str, Any]):
         return Savable.load(self, load_context)
 
 
+class BundleSaver:
+    """The saved form of processes here, as `drupe.interfaces.saver.Saver` wants it: bundles.
+
+    Args:
+        save_context: what saving is told besides.
+        load_context: what loading is told besides.
+    """
+
+    def __init__(
+        self, save_context: LoadSaveContext | None = None, load_context: LoadSaveContext | None = None
+    ) -> None:
+        self._save_context = save_context
+        self._load_context = load_context
+
+    def dump(self, process: "Process") -> Bundle:
+        """Get a bundle, which shares nothing with the process."""
+        return Bundle(process, self._save_context, dereference=True)
+
+    def load(self, saved: Bundle) -> Any:
+        """Make the process again; the bundle stays as it is."""
+        return saved.unbundle(self._load_context)
+
+
 _BUNDLE_TAG = "!plumpy:Bundle"
 
 
@@ -471,10 +494,11 @@ class InMemoryPersister(Persister):
         super().__init__()
         self._checkpoints: dict[PID_TYPE, dict[str | None, Bundle]] = {}
         self._save_context = LoadSaveContext(loader=loader)
+        self._saver = BundleSaver(self._save_context)
 
     def save_checkpoint(self, process: "Process", tag: str | None = None) -> None:
         """Keep a copy."""
-        self._checkpoints.setdefault(process.pid, {})[tag] = Bundle(process, self._save_context, dereference=True)
+        self._checkpoints.setdefault(process.pid, {})[tag] = self._saver.dump(process)
 
     def load_checkpoint(self, pid: PID_TYPE, tag: str | None = None) -> Bundle:
         """Get what was kept; raises `KeyError` when nothing was."""

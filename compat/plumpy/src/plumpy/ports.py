@@ -1,18 +1,19 @@
 """Ports: named places for values, alone or in namespaces.
 
-They keep the rules and the words of the ports that programs were written for; drupe's own, which are stricter, are in
-`drupe.core.port`.
+They are drupe's ports (`drupe.core.port`, `drupe.core.namespace`), with the words and the leniency of those that programs
+were written for: nothing is judged when it is declared, and of many values the first that is wrong is told.
 """
 
-import collections.abc
-import copy
 import inspect
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from typing import Any, Self
 
+from drupe.core.namespace import PortNamespace as NamespaceOfPorts
+from drupe.core.port import UNSPECIFIED as NOTHING
+from drupe.core.port import Port as AnyPort
 from plumpy.utils import AttributesFrozendict, is_mutable_property, type_check
 
 __all__ = ["UNSPECIFIED", "InputPort", "OutputPort", "Port", "PortNamespace", "PortValidationError"]
@@ -53,7 +54,19 @@ class PortValidationError(Exception):
         return self._port
 
 
-class Port:
+class _Hidden:
+    """What drupe's ports have all, and of these only some."""
+
+    def __set_name__(self, _: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, port: Any, kind: type) -> Any:
+        if port is None:
+            return self
+        raise AttributeError(f"{kind.__name__!r} object has no attribute {self._name!r}")
+
+
+class Port(AnyPort):
     """A named place for a value.
 
     Args:
@@ -65,6 +78,10 @@ class Port:
             called too, with a warning.
     """
 
+    default: Any = _Hidden()
+    has_default: Any = _Hidden()
+    __repr__ = object.__repr__
+
     def __init__(
         self,
         name: str,
@@ -73,7 +90,7 @@ class Port:
         required: bool = True,
         validator: VALIDATOR_TYPE | None = None,
     ) -> None:
-        self._name = name
+        self._name = name  # the base's constructor would judge what is declared
         self._valid_type = valid_type
         self._help = help
         self._required = required
@@ -92,7 +109,7 @@ class Port:
         return description
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # type: ignore[override]  # it could never be set
         """Its name."""
         return self._name
 
@@ -124,36 +141,48 @@ class Port:
         self._required = required
 
     @property
-    def validator(self) -> VALIDATOR_TYPE | None:
+    def validator(self) -> Any:
         """Has the last word on values of a valid type."""
         return self._validator
 
     @validator.setter
-    def validator(self, validator: VALIDATOR_TYPE | None) -> None:
+    def validator(self, validator: Any) -> None:
         self._validator = validator
 
-    def validate(self, value: Any, breadcrumbs: Sequence[str] = ()) -> PortValidationError | None:
+    def validate(self, value: Any, breadcrumbs: Sequence[str] = ()) -> PortValidationError | None:  # type: ignore[override]
         """Get what is wrong with a value, or None.
 
         Args:
             value: the value, or `UNSPECIFIED`.
             breadcrumbs: the names of the namespaces that the port is in.
         """
-        message = self._misfit(value)
-        if message is None and value is not UNSPECIFIED and self.validator is not None:
-            message = _ask(self.validator, value, self)
-            if message is not None:
-                assert isinstance(message, str), "Validator returned non string type"
+        found: Any = super().validate(NOTHING if value is UNSPECIFIED else value, tuple(breadcrumbs))
+        return found  # type: ignore[no-any-return]
+
+    def fill(self) -> Any:
+        """Get what is taken if no value is given: nothing."""
+        return NOTHING
+
+    def needs_value(self) -> bool:
+        """Whether it is an error that no value is given."""
+        return self._required
+
+    def absent(self, here: Sequence[str]) -> Any:
+        """Get the error of a value that was not given."""
+        return _error(f"required value was not provided for '{self.name}'", here)
+
+    def misfit(self, here: Sequence[str], value: Any) -> Any:
+        """Get the error of a value of another type."""
+        message = f"value '{self.name}' is not of the right type. Got '{type(value)}', expected '{self._valid_type}'"
+        return _error(message, here)
+
+    def ask_validator(self, value: Any, here: Sequence[str]) -> Any:
+        """Get the error that the validator finds, or None."""
+        message = _ask(self.validator, value, self)
         if message is None:
             return None
-        return PortValidationError(message, breadcrumbs_to_port((*breadcrumbs, self.name)))
-
-    def _misfit(self, value: Any) -> str | None:
-        if value is UNSPECIFIED:
-            return f"required value was not provided for '{self.name}'" if self._required else None
-        if self._valid_type is None or isinstance(value, self._valid_type):
-            return None
-        return f"value '{self.name}' is not of the right type. Got '{type(value)}', expected '{self._valid_type}'"
+        assert isinstance(message, str), "Validator returned non string type"
+        return _error(message, here)
 
 
 class InputPort(Port):
@@ -201,6 +230,10 @@ class InputPort(Port):
         """Whether there is a default."""
         return self._default is not UNSPECIFIED
 
+    def fill(self) -> Any:
+        """Get the value that is taken if none is given."""
+        return AnyPort.fill(self)
+
     @property
     def default(self) -> Any:
         """The value if none is given; raises `RuntimeError` when there is none."""
@@ -224,7 +257,7 @@ class OutputPort(Port):
     """A place for a value that a process gives."""
 
 
-class PortNamespace(collections.abc.MutableMapping[str, Any], Port):
+class PortNamespace(NamespaceOfPorts, Port):
     """Ports by name, some of which may be namespaces again.
 
     Args:
@@ -251,8 +284,8 @@ class PortNamespace(collections.abc.MutableMapping[str, Any], Port):
         dynamic: bool = False,
         populate_defaults: bool = True,
     ) -> None:
-        super().__init__(name=name, help=help, required=required, validator=validator, valid_type=valid_type)
-        self._ports: dict[str, Any] = {}
+        Port.__init__(self, name=name, help=help, required=required, validator=validator, valid_type=valid_type)
+        self._ports: Any = {}
         self.default = default
         self.populate_defaults = populate_defaults
         self.valid_type = valid_type
@@ -262,22 +295,12 @@ class PortNamespace(collections.abc.MutableMapping[str, Any], Port):
     def __str__(self) -> str:
         return json.dumps(self.get_description(), sort_keys=True, indent=4)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._ports)
-
-    def __len__(self) -> int:
-        return len(self._ports)
-
-    def __delitem__(self, key: str) -> None:
-        del self._ports[key]
-
-    def __getitem__(self, key: str) -> Any:
-        return self._ports[key]
+    __repr__ = object.__repr__
 
     def __setitem__(self, key: str, port: Any) -> None:
         if not isinstance(port, Port):
             raise TypeError("port needs to be an instance of Port")
-        self._ports[key] = port
+        super().__setitem__(key, port)
 
     def __contains__(self, key: object) -> bool:
         return key in self._ports
@@ -285,7 +308,7 @@ class PortNamespace(collections.abc.MutableMapping[str, Any], Port):
     @property
     def ports(self) -> dict[str, Any]:
         """The ports by name."""
-        return self._ports
+        return self._ports  # type: ignore[no-any-return]
 
     def has_default(self) -> bool:
         """Whether there are values to take if none are given."""
@@ -356,11 +379,11 @@ class PortNamespace(collections.abc.MutableMapping[str, Any], Port):
                 DeprecationWarning,
                 stacklevel=2,
             )
-        first, rest = self._split(name)
+        first, rest = self.split(name)
         if first not in self:
             raise ValueError(f"port '{first}' does not exist in port namespace '{self.name}'")
-        port = self[first]
-        return port.get_port(rest) if rest is not None else port
+        found: Any = self[first]
+        return found if rest is None else found.get_port(rest)
 
     def create_port_namespace(self, name: str, **kwargs: Any) -> "PortNamespace":
         """Get the namespace of a dotted name, with all on the way to it made where they are missing.
@@ -372,15 +395,11 @@ class PortNamespace(collections.abc.MutableMapping[str, Any], Port):
         Raises:
             ValueError: a port that is no namespace is in the way.
         """
-        first, rest = self._split(name)
-        if first in self and not isinstance(self[first], PortNamespace):
-            raise ValueError(f"the name '{first}' in '{self.name}' already contains a Port")
-        if first not in self:
-            self[first] = self.__class__(first, **(kwargs if rest is None else {}))
-        found: PortNamespace = self[first]
-        return found if rest is None else found.create_port_namespace(rest, **kwargs)
+        found: Any = super().create_port_namespace(name, **kwargs)
+        return found  # type: ignore[no-any-return]
 
-    def _split(self, name: Any) -> tuple[str, str | None]:
+    def split(self, name: Any) -> tuple[str, str | None]:
+        """Get the first part of a dotted name, and the rest, if there is any; raises `ValueError` for what is no name."""
         if not isinstance(name, str):
             raise ValueError(f"name has to be a string type, not {type(name)}")
         if not name:
@@ -388,9 +407,16 @@ class PortNamespace(collections.abc.MutableMapping[str, Any], Port):
         first, separator, rest = name.partition(self.NAMESPACE_SEPARATOR)
         return first, rest if separator else None
 
+    def nested(self, name: str) -> "PortNamespace":
+        """Get the namespace of this name; raises `ValueError` when it is a port."""
+        found: Any = self[name]
+        if not isinstance(found, PortNamespace):
+            raise ValueError(f"the name '{name}' in '{self.name}' already contains a Port")
+        return found
+
     # --- taking over --------------------------------------------------------------------------------------------
 
-    def absorb(
+    def absorb(  # type: ignore[override]  # it takes lists of names only
         self,
         port_namespace: "PortNamespace",
         exclude: Sequence[str] | None = None,
@@ -416,28 +442,14 @@ class PortNamespace(collections.abc.MutableMapping[str, Any], Port):
             if rules is not None:
                 type_check(rules, Sequence)
         self._take_options(port_namespace, {} if namespace_options is None else namespace_options)
-        return [name for name, port in port_namespace.items() if self._take(name, port, exclude, include)]
+        chosen: Any = _Choice(port_namespace, exclude, include)
+        return self.absorb_ports(port_namespace, chosen)
 
-    def _take(self, name: str, port: Any, exclude: Sequence[str] | None, include: Sequence[str] | None) -> bool:
-        """Take over a copy of a port, if the names allow it; of a namespace what they allow within."""
-        if exclude and name in exclude:
-            return False
-        if not isinstance(port, PortNamespace):
-            if include and name not in include:
-                return False
-            self[name] = copy.deepcopy(port)
-            return True
-        if include and not any(rule.startswith(name) for rule in include):
-            return False
-        emptied = copy.copy(port)
-        self[name] = emptied
-        emptied._ports = {}
-        emptied.absorb(
-            port,
-            self.strip_namespace(name, self.NAMESPACE_SEPARATOR, exclude),
-            self.strip_namespace(name, self.NAMESPACE_SEPARATOR, include),
-        )
-        return True
+    def emptied(self) -> Self:
+        """Get a copy without the ports, which has taken over the options, as any namespace that absorbs another one has."""
+        twin = super().emptied()
+        twin._take_options(self, {})
+        return twin
 
     def _take_options(self, other: "PortNamespace", options: dict[str, Any]) -> None:
         for name in _OPTIONS:
@@ -453,10 +465,10 @@ class PortNamespace(collections.abc.MutableMapping[str, Any], Port):
         prefix = f"{namespace}{separator}"
         return [rule.removeprefix(prefix) for rule in rules if rule.startswith(prefix)]
 
-    def project(self, port_values: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    def project(self, port_values: Mapping[str, Any]) -> dict[str, Any]:
         """Get those of the values for which a port is declared."""
         return {
-            name: self[name].project(value) if isinstance(value, PortNamespace) else value
+            name: self._ports[name].project(value) if isinstance(value, PortNamespace) else value
             for name, value in port_values.items()
             if name in self.ports
         }
@@ -465,6 +477,7 @@ class PortNamespace(collections.abc.MutableMapping[str, Any], Port):
 
     def pre_process(self, port_values: MutableMapping[str, Any]) -> AttributesFrozendict:
         """Get the values with defaults filled in; ``port_values`` itself is filled too."""
+        port: Any
         for name, port in self.items():
             nested = isinstance(port, PortNamespace)
             if name in port_values:
@@ -480,7 +493,9 @@ class PortNamespace(collections.abc.MutableMapping[str, Any], Port):
             port_values[name] = port.pre_process(value) if nested else value
         return AttributesFrozendict(port_values)
 
-    def validate(self, port_values: Any = None, breadcrumbs: Sequence[str] = ()) -> PortValidationError | None:
+    def validate(  # type: ignore[override]  # as that of `Port`
+        self, port_values: Any = None, breadcrumbs: Sequence[str] = ()
+    ) -> PortValidationError | None:
         """Get what is wrong with values first, or None.
 
         Args:
@@ -492,7 +507,7 @@ class PortNamespace(collections.abc.MutableMapping[str, Any], Port):
             port_values = {}
         if type(port_values) is not dict and not isinstance(port_values, Mapping):
             message = f"specified value is of type {type(port_values)} which is not sub class of `Mapping`"
-            return PortValidationError(message, breadcrumbs_to_port(here))
+            return _error(message, here)
         values = dict(port_values)
         if not values and not (self.required and (self._ports or self.validator is not None)):
             return None  # there is nothing to look at
@@ -504,7 +519,7 @@ class PortNamespace(collections.abc.MutableMapping[str, Any], Port):
         if complaint is None:
             return None
         assert isinstance(complaint, str), f"Validator returned something other than None or str: '{type(complaint)}'"
-        return PortValidationError(complaint, breadcrumbs_to_port(here))
+        return _error(complaint, here)
 
     def validate_ports(
         self, port_values: MutableMapping[str, Any], breadcrumbs: Sequence[str]
@@ -532,7 +547,7 @@ class PortNamespace(collections.abc.MutableMapping[str, Any], Port):
         """
         if port_values and not self.dynamic:
             message = f"Unexpected ports {port_values}, for a non dynamic namespace"
-            return PortValidationError(message, breadcrumbs_to_port((*breadcrumbs, self.name)))
+            return _error(message, (*breadcrumbs, self.name))
         if self.valid_type is None:
             return None
         if isinstance(port_values, dict):
@@ -542,8 +557,36 @@ class PortNamespace(collections.abc.MutableMapping[str, Any], Port):
                     return error
         elif not isinstance(port_values, self.valid_type):
             message = f"Invalid type {type(port_values)} for dynamic port value: expected {self.valid_type}"
-            return PortValidationError(message, breadcrumbs_to_port(breadcrumbs))
+            return _error(message, breadcrumbs)
         return None
+
+
+class _Choice:
+    """A choice among the ports of a namespace: as `drupe.core.expose.Selection`, with the rules of `PortNamespace.absorb`.
+
+    Args:
+        source: the namespace.
+        exclude: dotted names not to take.
+        include: dotted names to take, and no others; empty is the same as None.
+    """
+
+    def __init__(self, source: Any, exclude: Any, include: Any) -> None:
+        self._source, self._exclude, self._include = source, exclude, include
+
+    def takes(self, name: str) -> bool:
+        """Whether a port is taken, or a namespace, be it in part."""
+        if self._exclude and name in self._exclude:
+            return False
+        if not self._include:
+            return True
+        if isinstance(self._source[name], PortNamespace):
+            return any(rule.startswith(name) for rule in self._include)
+        return name in self._include
+
+    def within(self, name: str) -> "_Choice":
+        """Get the choice among the ports of a namespace within."""
+        strip, separator = self._source.strip_namespace, self._source.NAMESPACE_SEPARATOR
+        return _Choice(self._source[name], strip(name, separator, self._exclude), strip(name, separator, self._include))
 
 
 def breadcrumbs_to_port(breadcrumbs: Sequence[str]) -> str:
@@ -551,7 +594,11 @@ def breadcrumbs_to_port(breadcrumbs: Sequence[str]) -> str:
     return PortNamespace.NAMESPACE_SEPARATOR.join(breadcrumbs)
 
 
-def _ask(validator: Callable[..., Any], value: Any, port: Port) -> Any:
+def _error(message: str, here: Sequence[str]) -> PortValidationError:
+    return PortValidationError(message, breadcrumbs_to_port(here))
+
+
+def _ask(validator: Any, value: Any, port: Port) -> Any:
     if len(inspect.getfullargspec(validator).args) == 1:
         warnings.warn(VALIDATOR_SIGNATURE_DEPRECATION_WARNING.format(validator.__name__), stacklevel=2)
         return validator(value)

@@ -4,8 +4,9 @@ import collections
 import json
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from drupe.core import spec
 from plumpy.ports import InputPort, OutputPort, Port, PortNamespace
 
 if TYPE_CHECKING:
@@ -14,23 +15,20 @@ if TYPE_CHECKING:
 EXPOSED_TYPE = dict[str | None, dict[type["Process"], Sequence[str]]]
 
 
-class ProcessSpec:
+class ProcessSpec(spec.ProcessSpec):
     """Input and output ports. Every process class has one, which is sealed when the first process is made."""
 
     NAME_INPUTS_PORT_NAMESPACE: str = "inputs"
     NAME_OUTPUTS_PORT_NAMESPACE: str = "outputs"
-    PORT_NAMESPACE_TYPE: type[PortNamespace] = PortNamespace
-    INPUT_PORT_TYPE: type[InputPort] = InputPort
-    OUTPUT_PORT_TYPE: type[OutputPort] = OutputPort
+    PORT_NAMESPACE_TYPE: ClassVar[Any] = PortNamespace
+    INPUT_PORT_TYPE: ClassVar[Any] = InputPort
+    OUTPUT_PORT_TYPE: ClassVar[Any] = OutputPort
 
     def __init__(self) -> None:
-        self._ports: PortNamespace = self.PORT_NAMESPACE_TYPE()
-        self._sealed = False
+        super().__init__()
         self._logger = logging.getLogger(__name__)
-        self._ports.create_port_namespace(self.NAME_INPUTS_PORT_NAMESPACE)
-        self._ports.create_port_namespace(self.NAME_OUTPUTS_PORT_NAMESPACE)
-        self._exposed_inputs: EXPOSED_TYPE = _memory()
-        self._exposed_outputs: EXPOSED_TYPE = _memory()
+        self._exposed_inputs: Any = _memory()
+        self._exposed_outputs: Any = _memory()
 
     def __str__(self) -> str:
         return json.dumps(self.get_description(), sort_keys=True, indent=4)
@@ -38,42 +36,25 @@ class ProcessSpec:
     @property
     def namespace_separator(self) -> str:
         """What stands between the names in a dotted name."""
-        return self.PORT_NAMESPACE_TYPE.NAMESPACE_SEPARATOR
+        separator: str = self.PORT_NAMESPACE_TYPE.NAMESPACE_SEPARATOR
+        return separator
 
     @property
     def logger(self) -> logging.Logger:
         """The logger of specifications."""
         return self._logger
 
-    def seal(self) -> None:
-        """Allow no more ports to be declared."""
-        self._sealed = True
-
-    @property
-    def sealed(self) -> bool:
-        """Whether no more ports can be declared."""
-        return self._sealed
-
-    def get_description(self) -> dict[str, Any]:
-        """Get what is declared."""
-        return {"inputs": self.inputs.get_description(), "outputs": self.outputs.get_description()}
-
-    @property
-    def ports(self) -> PortNamespace:
-        """The namespace that holds those of the inputs and outputs."""
-        return self._ports
-
     @property
     def inputs(self) -> PortNamespace:
         """The input ports."""
-        found: PortNamespace = self._ports[self.NAME_INPUTS_PORT_NAMESPACE]
-        return found
+        found: Any = self._ports[self.NAME_INPUTS_PORT_NAMESPACE]
+        return found  # type: ignore[no-any-return]
 
     @property
     def outputs(self) -> PortNamespace:
         """The output ports."""
-        found: PortNamespace = self._ports[self.NAME_OUTPUTS_PORT_NAMESPACE]
-        return found
+        found: Any = self._ports[self.NAME_OUTPUTS_PORT_NAMESPACE]
+        return found  # type: ignore[no-any-return]
 
     def _create_port(self, port_namespace: PortNamespace, port_class: type[Port], name: str, **kwargs: Any) -> None:
         if self.sealed:
@@ -99,17 +80,9 @@ class ProcessSpec:
         """Declare a namespace of output ports by its dotted name; ``kwargs`` are the options of `PortNamespace`."""
         self._create_port(self.outputs, self.PORT_NAMESPACE_TYPE, name, **kwargs)
 
-    def has_input(self, name: str) -> bool:
-        """Whether there is an input port of this name."""
-        return name in self.inputs
-
-    def has_output(self, name: str) -> bool:
-        """Whether there is an output port of this name."""
-        return name in self.outputs
-
-    def expose_inputs(
+    def expose_inputs(  # type: ignore[override]  # the options have places here
         self,
-        process_class: "type[Process]",
+        process_class: "type[Any]",
         namespace: str | None = None,
         exclude: Sequence[str] | None = None,
         include: Sequence[str] | None = None,
@@ -135,9 +108,9 @@ class ProcessSpec:
             namespace_options,
         )
 
-    def expose_outputs(
+    def expose_outputs(  # type: ignore[override]  # the options have places here
         self,
-        process_class: "type[Process]",
+        process_class: "type[Any]",
         namespace: str | None = None,
         exclude: Sequence[str] | None = None,
         include: Sequence[str] | None = None,

@@ -16,6 +16,7 @@ import yaml
 from aio_pika.exceptions import ChannelInvalidStateError as ChannelInvalidStateError
 from aio_pika.exceptions import ConnectionClosed as ConnectionClosed  # programs find it here
 
+from drupe.core.control import RULES, Answer, Effect, Posture, Verb
 from plumpy import copies, events, exceptions, futures, persistence, ports, process_states, utils
 from plumpy import process_comms as process_comms
 from plumpy.base import state_machine
@@ -402,21 +403,30 @@ class Process(ProcessHooks, persistence.Savable, metaclass=ProcessStateMachineMe
             True when it is paused, False when it has ended or is about to be killed, else an action that can be awaited
             and cancelled: it happens when the step ends.
         """
-        if self.has_terminated():
-            return False
-        if self.paused:
-            return True
-        if self._killing is not None and not self._killing.done():
-            return False  # a pause does not save from a kill
+        rule = RULES[self._posture()][Verb.PAUSE]
+        if rule.effect is Effect.HOLD:
+            return self._do_pause(MessageBuilder.pause(msg_text))
+        if rule.answer is not Answer.LATER:
+            return rule.answer is Answer.YES
         if self._pausing is not None:
             return self._pausing
-        if not self._stepping:
-            return self._do_pause(MessageBuilder.pause(msg_text))
         reason = process_states.PauseInterruption(msg_text)
         self._set_interrupt_action_from_exception(reason)
         self._pausing = action = self._interrupt_action
         self._state.interrupt(reason)
         return action
+
+    def _posture(self) -> Posture:
+        """Get what it does, as far as pause and kill are concerned: what they come to is drupe's table."""
+        if self.has_terminated():
+            return Posture.KILLED if self.killed() else Posture.OVER
+        if self.paused:
+            return Posture.HELD
+        if self._killing is not None and not self._killing.done():
+            return Posture.KILLING
+        if self._pausing is not None:
+            return Posture.PAUSING
+        return Posture.BUSY if self._stepping else Posture.FREE
 
     def _do_pause(self, state_msg: MessageType | None, next_state: Any = None) -> bool:
         """Pause, in the state that follows if there is one."""
@@ -486,10 +496,9 @@ class Process(ProcessHooks, persistence.Savable, metaclass=ProcessStateMachineMe
             True when it is killed, False when it has ended otherwise, else an action that can be awaited and cancelled:
             it happens when the step ends.
         """
-        if self.state == ProcessState.KILLED:
-            return True
-        if self.has_terminated():
-            return False
+        rule = RULES[self._posture()][Verb.KILL]
+        if rule.effect is Effect.NOTHING and rule.answer is not Answer.LATER:
+            return rule.answer is Answer.YES
         if self._killing:
             self._killing.cancel()
         if force_kill or not self._stepping:
