@@ -6,8 +6,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.storage.postgres.fixture import database_url as database_url
-from tests.storage.postgres.fixture import new_postgres_url as new_postgres_url
 from tests.storage.postgres.server import SECRETIVE, Server
 
 pytestmark = [pytest.mark.service("postgres"), pytest.mark.slow]

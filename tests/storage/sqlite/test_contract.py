@@ -6,10 +6,10 @@ from itertools import count
 import pytest
 
 from drupe.storage.sqlite import SqliteStore
-from drupe.testing.store_contract import StoreContract
+from drupe.testing.store_contract import OneMachineContract, StoreContract
 
 
-class TestDurableSqliteStore(StoreContract):
+class TestDurableSqliteStore(StoreContract, OneMachineContract):
     durability = "full"
 
     @pytest.fixture
