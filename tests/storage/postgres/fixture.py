@@ -14,11 +14,14 @@ GIVEN = "DRUPE_TEST_POSTGRES"
 
 
 @pytest.fixture(scope="session")
-def database_url():
+def database_url(request):
     """The address of a database of a running server."""
-    if given := os.environ.get(GIVEN):
-        yield given
-        return
+    return os.environ.get(GIVEN) or request.getfixturevalue("own_database_url")
+
+
+@pytest.fixture(scope="session")
+def own_database_url():
+    """The address of a database of the tests' own, which is reached by a socket."""
     if programs() is None:
         pytest.fail(f"needs PostgreSQL: install postgresql, or set {GIVEN} to the address of a running one")
     with tempfile.TemporaryDirectory(prefix="drupe-pg-") as folder:

@@ -5,6 +5,7 @@ import asyncio
 import psycopg
 import pytest
 
+from drupe.core.lifecycle import State
 from drupe.core.order import Order
 from drupe.core.record import Fence, Query
 from drupe.errors import DuplicateProcessError, FencedError, StoreError, StoreUnavailableError, TooLargeError
@@ -168,9 +169,9 @@ class Spying:
         self._db = db
         self._before = before
 
-    def execute(self, statement, *values):
+    def execute(self, statement, *values, **how):
         self._before(statement, self._db)
-        return self._db.execute(statement, *values)
+        return self._db.execute(statement, *values, **how)
 
     def __getattr__(self, name):
         return getattr(self._db, name)
@@ -207,10 +208,10 @@ async def test_a_connection_lost_in_the_one_statement_of_a_step_is_resolved_by_l
     session = session_of(store)
 
     class Deaf(Spying):
-        def execute(self, statement, *values):
+        def execute(self, statement, *values, **how):
             if not committed:
                 self._db.close()
-            self._db.execute(statement, *values)
+            self._db.execute(statement, *values, **how)
             self._db.close()
             return self._db.execute("SELECT 1")
 
@@ -234,6 +235,24 @@ async def test_what_met_another_transaction_is_tried_again(postgres_url):
     probe.release()
     assert [row.pid for row in await first] == ["p1", "p2"]
     assert [row.pid for row in await second] == ["p0", "p1"]
+    await one.close()
+    await two.close()
+
+
+async def test_an_order_that_comes_while_its_process_ends_is_answered(postgres_url):
+    """Whoever is first: an order that is not committed yet is not seen by who ends the process, so it has to wait."""
+    probe = HangAt(1, "store.commit")
+    two = await opened(postgres_url, Recorder())
+    (row,) = await two.create([birth()])
+    one = PostgresStore(postgres_url, probe=probe)
+    await one.open()
+    asking = asyncio.ensure_future(one.ask([Order(id="o", pid="p1", verb="pause", at=1.0)]))
+    await asyncio.get_running_loop().run_in_executor(None, probe.reached.wait)
+    ending = two.save(step(row, state=State.FINISHED, event="finished"))
+    await asyncio.wait([ending], timeout=0.2)  # with the lock it cannot end; without it, it mostly has by then
+    probe.release()
+    await asyncio.gather(asking, ending)
+    assert (await two.receipt("o")).settled
     await one.close()
     await two.close()
 

@@ -154,11 +154,11 @@ class Committer:
             self._seal()
             self._run(batch, *groups[0])
         else:
-            execute("BEGIN")
+            execute("BEGIN", prepare=False)
             for write, numbers in groups:
                 self._run(batch, write, numbers)
             self._seal()
-            execute("COMMIT")
+            execute("COMMIT", prepare=False)
         self._committed = True
         probe("store.committed")
         return answers
