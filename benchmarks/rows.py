@@ -144,7 +144,7 @@ def _durable() -> Iterator[Row]:
 
 
 def _in_database() -> Iterator[Row]:
-    for processes, size, target in ((100, 30, Target("at most of floor", 2.0)), (1, 300, None)):
+    for processes, size, target in ((100, 100, Target("at most of floor", 2.0)), (1, 300, None)):
         options = {"processes": processes, "size": size}
         works = {
             "floor": _work("bare.database:steps", **options),

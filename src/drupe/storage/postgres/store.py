@@ -71,7 +71,7 @@ class PostgresStore:
         new_session = functools.partial(Session, where=where.shown, patience=patience)
         writing = new_session(functools.partial(connection.writing, where, durability=durability))
         committer = Committer(writing, transaction=transaction, probe=probe)
-        self._writer: Writer[Request] = Writer(committer, name="drupe-store-writer", closed=self._closed)
+        self._writer: Writer[Request] = Writer(committer, name="drupe-store-writer", closed=self._closed, halving=True)
         sessions = [new_session(functools.partial(connection.reading, where)) for _ in range(_READERS)]
         # Few at a time: a short read must not wait until a row of long ones is answered.
         self._readers: list[Writer[tuple[Read, Any]]] = [
