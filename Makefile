@@ -10,6 +10,7 @@ JOBS ?= 2
 export DRUPE_TEST_AMQP DRUPE_TEST_POSTGRES
 VENV := .venv
 BENCH := .venv-bench
+PEERS := .venv-peers
 AIIDA := .venv-aiida
 BIN := $(VENV)/bin
 
@@ -46,7 +47,7 @@ test-aiida: $(VENV)/.dev $(AIIDA)/.drop-in ## Run AiiDA on the drop-in: all of i
 check: format-check lint types layers spelling ## Run all that needs no test: format, lint, types, layers, spelling
 
 .PHONY: bench
-bench: $(VENV)/.demo $(VENV)/.dev $(BENCH)/.plumpy ## Measure drupe beside plumpy 0.26.1 and kiwipy 0.9.0, in one run
+bench: $(VENV)/.demo $(VENV)/.dev $(BENCH)/.plumpy $(PEERS)/.services ## Measure drupe beside plumpy, kiwipy, DBOS and Celery, in one run
 	@tools/rabbitmq
 	@tools/postgresql
 	@$(BIN)/python benchmarks/run.py
@@ -127,6 +128,10 @@ $(VENV)/.dev $(VENV)/.demo $(VENV)/.docs: $(VENV)/.%: pyproject.toml constraints
 # plumpy wants other releases of what drupe uses too, so it lives by itself.
 $(BENCH)/.plumpy: benchmarks/plumpy.txt
 	@tools/venv $(BENCH) -r $<
+	@touch $@
+
+$(PEERS)/.services: benchmarks/peers.txt
+	@tools/venv $(PEERS) -r $<
 	@touch $@
 
 # AiiDA as its users have it, but for the two libraries.

@@ -165,6 +165,7 @@ def open_runner(
         presence=Presence(presence_folder(settings)),
         lease=settings.lease,
         poll=poll,
+        attempts=settings.attempts,
         communicator=communicator_for(settings, store) if in_touch else None,
     )
 
@@ -185,7 +186,14 @@ async def open_worker(settings: Settings, *, slots: int = SLOTS, queue: str = DE
     communicator = communicator_for(settings, store)
     presence = Presence(presence_folder(settings))
     registry = ListedClasses(settings)
-    runner = Runner(store, registry=registry, presence=presence, lease=settings.lease, communicator=communicator)
+    runner = Runner(
+        store,
+        registry=registry,
+        presence=presence,
+        lease=settings.lease,
+        attempts=settings.attempts,
+        communicator=communicator,
+    )
     async with runner:
         yield Worker(runner, communicator, registry, is_dead=presence.is_dead, slots=slots, queue=queue)
 

@@ -66,6 +66,7 @@ class Worker:
         sweep: float = SWEEP,
     ) -> None:
         self._runner = runner
+        runner.be_careful()
         self._communicator = communicator
         self._registry = registry
         self._is_dead = is_dead

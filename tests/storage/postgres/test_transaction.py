@@ -7,7 +7,7 @@ import pytest
 
 from drupe.core.lifecycle import State
 from drupe.core.order import Order
-from drupe.core.record import Fence, Query
+from drupe.core.record import Fence, Query, Rest
 from drupe.errors import DuplicateProcessError, FencedError, StoreError, StoreUnavailableError, TooLargeError
 from drupe.storage.postgres import PostgresStore
 from drupe.testing import CrashAt, CrashError, FailAt, HangAt, Recorder
@@ -141,7 +141,7 @@ async def check(store, row, answers):
     assert len(await store.history("p1")) == 2
     claimed = await store.record("free")
     assert answers[3] == claimed
-    assert (claimed.owner, claimed.epoch, claimed.attempts) == (OTHER, 1, 1)
+    assert (claimed.owner, claimed.epoch, claimed.attempts) == (OTHER, 1, 0)
     assert (await store.record("held")).owner is None
     assert {found.pid for found in (await store.list(Query())).records} == {"p1", "p2", "free", "held"}
     await store.renew("third", lease=LEASE)
@@ -253,6 +253,33 @@ async def test_an_order_that_comes_while_its_process_ends_is_answered(postgres_u
     probe.release()
     await asyncio.gather(asking, ending)
     assert (await two.receipt("o")).settled
+    await one.close()
+    await two.close()
+
+
+@pytest.mark.parametrize("first", ["park", "end"])
+async def test_a_parent_that_is_parked_while_its_child_ends_is_not_forgotten(postgres_url, first):
+    """Neither sees what the other has not committed, so the second one has to wait, and to look then."""
+    probe = HangAt(1, "store.commit")
+    two = await opened(postgres_url, Recorder())
+    (parent, child) = await two.create([birth("p1"), birth("p2", parent="p1")])
+    one = PostgresStore(postgres_url, probe=probe)
+    await one.open()
+
+    async def park(store):
+        return await store.park(Fence("p1", parent.epoch), Rest(children=("p2",)))
+
+    async def end(store):
+        await store.save(step(child, state=State.FINISHED, event="finished"))
+
+    doing = asyncio.ensure_future(park(one) if first == "park" else end(one))
+    await asyncio.get_running_loop().run_in_executor(None, probe.reached.wait)
+    other = asyncio.ensure_future(end(two) if first == "park" else park(two))
+    await asyncio.wait([other], timeout=0.2)  # it cannot end, unless it does not wait
+    probe.release()
+    parked = [found for found in await asyncio.gather(doing, other) if found is not None]
+    found = await two.record("p1")
+    assert (found.parked, parked) == (False, [first == "park"])
     await one.close()
     await two.close()
 

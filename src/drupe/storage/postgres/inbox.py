@@ -1,7 +1,7 @@
 """The writes and reads of orders; like those of processes, each is refused before it changes anything.
 
 An order that is not answered is in a small index of its own, so looking for new ones costs nothing when there are none.
-Who asks holds the row of the process, shared with others who ask: a process cannot end in between, and leave it unanswered.
+Who asks holds the row of the process: it cannot end in between, and leave the order unanswered.
 """
 
 from collections.abc import Sequence
@@ -49,6 +49,10 @@ _ANSWER: Final = """
     UPDATE inbox SET outcome = given.outcome, detail = given.detail, answered = given.at
     FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::float8[]) AS given (id, pid, outcome, detail, at)
     WHERE inbox.id = given.id AND inbox.pid = given.pid AND inbox.outcome = 'requested'"""
+_WAKE: Final = "UPDATE process SET parked = FALSE, wake_at = NULL WHERE pid = ANY(%s) AND parked"
+_WANTED: Final = """
+    SELECT EXISTS (SELECT 1 FROM inbox WHERE pid = %s AND outcome = 'requested' AND verb <> 'signal')
+    OR EXISTS (SELECT 1 FROM inbox WHERE pid = %s AND name = %s AND outcome = 'requested' AND verb = 'signal')"""
 _CLOCK: Final = "SELECT extract(epoch FROM clock_timestamp())::float8"
 _NAN: Final = float("nan")
 
@@ -56,7 +60,7 @@ _NAN: Final = float("nan")
 def _ask(tx: Transaction, asked: Sequence[Sequence[Order]]) -> Sequence[object]:
     """See `Inbox.ask`."""
     found = _receipts(tx.execute, [order.id for orders in asked for order in orders])
-    rows = row.find_all(tx.execute, [order.pid for orders in asked for order in orders], "FOR SHARE")
+    rows = row.find_all(tx.execute, [order.pid for orders in asked for order in orders], "FOR NO KEY UPDATE")
     answers: list[object] = []
     new: list[tuple[Order, Receipt]] = []
     for orders in asked:
@@ -105,6 +109,12 @@ def _insert(tx: Transaction, new: Sequence[tuple[Order, Receipt]]) -> None:
             Times([_NAN if receipt.answered is None else receipt.answered for _, receipt in new]),
         ),
     )
+    tx.execute(_WAKE, (Texts([order.pid for order, _ in new]),))
+
+
+def is_asked(execute: Execute, pid: str, signal: str | None) -> bool:
+    """Tell whether something is asked of a process and not answered: of signals, one of this name."""
+    return execute(_WANTED, (pid, pid, signal)).fetchone() == (True,)
 
 
 def _answer(tx: Transaction, asked: Sequence[tuple[Fence, Sequence[Answer]]]) -> Sequence[object]:

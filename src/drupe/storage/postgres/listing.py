@@ -33,7 +33,7 @@ def page(execute: Execute, query: Query) -> Page:
     more = len(rows) > query.limit
     rows = rows[: query.limit]
     following = (rows[-1][_CREATED], rows[-1][_PID]) if more else None
-    return Page(tuple(_readable(rows)), following)
+    return Page(tuple(readable(rows)), following)
 
 
 def statement(query: Query) -> str:
@@ -78,7 +78,7 @@ def _statement(chosen: str, states: tuple[State, ...], paused: tuple[bool, ...],
     )
 
 
-def _readable(rows: list[tuple[Any, ...]]) -> list[Record]:
+def readable(rows: list[tuple[Any, ...]]) -> list[Record]:
     """Get the records; one that is damaged is left out here, and refused by name where it is asked for."""
     found = []
     for columns in rows:

@@ -23,10 +23,10 @@ from drupe.storage.postgres.transaction import NOW, Touched, Transaction, Write
 Claim = tuple[str, str, frozenset[str]]
 
 # While the server was away nobody could renew: after its start, every lease lasts once more.
-_ALIVE: Final = f"""
-    SELECT {NOW} < CASE WHEN %(time)s::float8 IS NOT NULL THEN until
-        ELSE greatest(until, extract(epoch FROM pg_postmaster_start_time())::float8 + lease) END
-    FROM owner WHERE name = %(name)s"""  # noqa: S608 (written out)
+IS_ALIVE: Final = f"""{NOW} < CASE WHEN %(time)s::float8 IS NOT NULL THEN until
+        ELSE greatest(until, extract(epoch FROM pg_postmaster_start_time())::float8 + lease) END"""
+"""Whether the lease of an owner runs, in a statement that gets `Transaction.time` by the name ``time``."""
+_ALIVE: Final = f"SELECT {IS_ALIVE} FROM owner WHERE name = %(name)s"  # noqa: S608 (written out)
 _JOINED: Final = "SELECT name FROM owner WHERE name = ANY(%s) ORDER BY name FOR KEY SHARE"
 _LEASES: Final = f"""
     SELECT name, lease, {NOW} + lease FROM unnest(%(names)s::text[], %(leases)s::float8[]) AS given (name, lease)"""  # noqa: S608
@@ -39,15 +39,18 @@ _RENEW: Final = f"""
 _FORGET: Final = "DELETE FROM owner WHERE name = ANY(%s)"
 _LOCK_ALL: Final = "SELECT pid FROM process WHERE owner = ANY(%s) ORDER BY pid FOR NO KEY UPDATE"
 _RELEASE_ALL: Final = "UPDATE process SET owner = NULL WHERE owner = ANY(%s)"
+_BEREAVE: Final = """
+    UPDATE process SET owner = NULL, attempts = attempts + (state IN ('created', 'running') AND NOT paused)::int
+    WHERE owner = %s"""
 _RELEASE: Final = """
     UPDATE process SET owner = NULL FROM unnest(%s::text[], %s::int8[]) AS given (pid, epoch)
     WHERE process.pid = given.pid AND process.epoch = given.epoch RETURNING process.pid"""
 _CLAIM_FREE: Final = f"""
-    UPDATE process SET owner = given.owner, epoch = process.epoch + 1, attempts = attempts + 1
+    UPDATE process SET owner = given.owner, epoch = process.epoch + 1, parked = FALSE, wake_at = NULL
     FROM unnest(%s::text[], %s::text[]) AS given (pid, owner)
     WHERE process.pid = given.pid AND (process.owner IS NULL OR process.owner = given.owner) AND state <> ALL(%s)
     RETURNING {", ".join(f"process.{name}" for name in row.FIELDS)}"""  # noqa: S608 (names of fields)
-_CLAIM: Final = "UPDATE process SET owner = %s, epoch = epoch + 1, attempts = attempts + 1 WHERE pid = %s"
+_CLAIM: Final = "UPDATE process SET owner = %s, epoch = epoch + 1, parked = FALSE, wake_at = NULL WHERE pid = %s"
 _TRIM: Final = """
     DELETE FROM checkpoint USING unnest(%s::text[], %s::int8[]) AS given (pid, seq)
     WHERE checkpoint.pid = given.pid AND checkpoint.seq <= given.seq"""
@@ -86,16 +89,22 @@ def _names(tx: Transaction, statement: str, asked: Sequence[tuple[str, float]]) 
 
 def _leave(tx: Transaction, owners: Sequence[str]) -> Sequence[object]:
     """See `Store.leave`."""
-    bury(tx, owners)
+    names = _forget(tx, owners)
+    tx.execute(_RELEASE_ALL, (names,))
     return [None] * len(owners)
 
 
-def bury(tx: Transaction, owners: Collection[str]) -> None:
-    """Forget owners and release all that they hold."""
+def bury(tx: Transaction, owner: str) -> None:
+    """Forget an owner that died: what it held is free, and what it may have been in a step of counts an attempt more."""
+    _forget(tx, [owner])
+    tx.execute(_BEREAVE, (owner,))
+
+
+def _forget(tx: Transaction, owners: Collection[str]) -> Texts:
     names = Texts(sorted(owners))
     tx.execute(_FORGET, (names,))
     tx.execute(_LOCK_ALL, (names,))
-    tx.execute(_RELEASE_ALL, (names,))
+    return names
 
 
 def joined(tx: Transaction, owners: Collection[str]) -> set[str]:
@@ -147,10 +156,11 @@ def _claim_held(tx: Transaction, claim: Claim, there: set[str]) -> Record:
     if holder is not None and holder != owner:
         if not lost:
             raise rule.owned(found)
-        bury(tx, [holder])
+        bury(tx, holder)
+        found = rule.bereaved(found)
     tx.execute(_CLAIM, (owner, pid))
     _trim_living(tx, [found])  # who had it before may have kept more
-    return msgspec.structs.replace(found, owner=owner, epoch=found.epoch + 1, attempts=found.attempts + 1)
+    return msgspec.structs.replace(rule.woken(found), owner=owner, epoch=found.epoch + 1)
 
 
 def locked(

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 from drupe.core.order import Answer, Order, Receipt
-from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Page, Query, Record, Retention
+from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Page, Query, Record, Rest, Retention
 from drupe.errors import StoreUnavailableError
 from drupe.interfaces.ambient import Clock, Probe
 from drupe.runtime.probe import quiet
 from drupe.runtime.writer import Writer
 from drupe.storage import rule
-from drupe.storage.postgres import address, connection, inbox, listing, ownership, read, write
+from drupe.storage.postgres import address, connection, inbox, listing, ownership, parking, read, write
 from drupe.storage.postgres.connection import Durability
 from drupe.storage.postgres.read import Read, Reader
 from drupe.storage.postgres.row import Execute
@@ -53,6 +53,8 @@ class PostgresStore:
         SettingsError: the address cannot be, or leads to another machine without verified TLS.
     """
 
+    dialect: str | None = "postgresql"
+
     def __init__(  # noqa: PLR0913 (each is a setting of its own, with a default)
         self,
         url: str,
@@ -69,6 +71,7 @@ class PostgresStore:
         self._probe = probe
         transaction = Transaction(clock, rule.check_retention(retention or Retention()), max_bytes)
         new_session = functools.partial(Session, where=where.shown, patience=patience)
+        self._times = transaction
         writing = new_session(functools.partial(connection.writing, where, durability=durability))
         committer = Committer(writing, transaction=transaction, probe=probe)
         self._writer: Writer[Request] = Writer(committer, name="drupe-store-writer", closed=self._closed, halving=True)
@@ -113,6 +116,15 @@ class PostgresStore:
 
     async def held(self, owner: str) -> dict[str, int]:
         return await self._read(read.held, owner)
+
+    # --- rest --------------------------------------------------------------------------------------------
+
+    async def park(self, fence: Fence, rest: Rest) -> bool:
+        parked: bool = await self._write("store.park", parking.PARK, (fence, rest))
+        return parked
+
+    async def free(self, *, dead: Iterable[str] = (), limit: int = 100) -> list[Record]:
+        return await self._read(parking.free, parking.Asked(self._times.time, self._times.now, sorted(dead), limit))
 
     # --- writing -----------------------------------------------------------------------------------------
 

@@ -78,6 +78,11 @@ class Transaction:
         """The time that leases and delays are counted by; None: the database's."""
         return None if self.clock is None else self.clock.steady()
 
+    @property
+    def now(self) -> float | None:
+        """The time of day; None: the database's."""
+        return None if self.clock is None else self.clock.now()
+
 
 NOW: Final = "coalesce(%(time)s::float8, extract(epoch FROM clock_timestamp())::float8)"
 """The time that leases and delays are counted by, in a statement that gets `Transaction.time` by the name ``time``."""

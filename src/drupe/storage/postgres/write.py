@@ -12,7 +12,7 @@ from drupe.core.lifecycle import TERMINAL
 from drupe.core.record import Birth, Change, Fence, Record, birth_record
 from drupe.errors import StoreError
 from drupe.storage import rule
-from drupe.storage.postgres import inbox, ownership, row
+from drupe.storage.postgres import inbox, ownership, parking, row, statement
 from drupe.storage.postgres.column import Blobs, Flags, Numbers, Texts, Times
 from drupe.storage.postgres.transaction import Touched, Transaction, Write, one_by_one
 
@@ -42,7 +42,8 @@ _SAVE: Final = f"""
 _OVERRULE: Final = f"""
     WITH moved AS (
         UPDATE process SET seq = given.seq, updated = given.at, status = given.status, attempts = 0, state = given.state,
-            paused = given.paused, owner = NULL, epoch = process.epoch + 1
+            paused = given.paused, owner = NULL, epoch = process.epoch + 1,
+            parked = parked AND NOT given.ends, wake_at = CASE WHEN NOT given.ends THEN wake_at END
         FROM {_GIVEN}
         WHERE process.pid = given.pid
         RETURNING given.*
@@ -67,6 +68,7 @@ _BEAR: Final = """
         INSERT INTO checkpoint (pid, seq, at, hash, body) SELECT pid, 1, created, hash, body FROM given
     )
     INSERT INTO event (pid, seq, at, event, state) SELECT pid, 1, created, 'created', 'created' FROM given"""
+_GOT_ON: Final = "UPDATE process SET attempts = 0 WHERE pid = ANY(%s) AND attempts > 0"
 _TABLES: Final = ("inbox", "event", "checkpoint", "inputs", "process")
 
 
@@ -79,7 +81,33 @@ def digest(body: bytes) -> bytes:
 
 
 def _save(tx: Transaction, changes: Sequence[Change]) -> Sequence[object]:
-    """See `Store.save`."""
+    """See `Store.save`. Changes with statements of their own are written one by one."""
+    plain = [number for number, change in enumerate(changes) if not change.statements]
+    if len(plain) == len(changes):
+        return _save_plain(tx, changes)[0]
+    answers: list[object] = [None] * len(changes)
+    for number, answer in zip(plain, _save_plain(tx, [changes[number] for number in plain])[0], strict=True):
+        answers[number] = answer
+    for number, change in enumerate(changes):
+        if change.statements:
+            answers[number] = statement.run(tx, change, _save_one)
+    return answers
+
+
+def _save_one(tx: Transaction, change: Change) -> bool:
+    """Write a change but for its statements; False if it was written before.
+
+    Raises:
+        StoreError: it is refused.
+    """
+    (answer,), moved = _save_plain(tx, [change])
+    if isinstance(answer, StoreError):
+        raise answer
+    return change.pid in moved
+
+
+def _save_plain(tx: Transaction, changes: Sequence[Change]) -> tuple[Sequence[object], set[str]]:
+    """Write changes but for their statements; get the answers, and the pids of those that were not written before."""
     answers: list[object] = [None] * len(changes)
     births = _asked_for(tx, [(change.births, None) for change in changes], answers) if _any_births(changes) else {}
     wanted = []
@@ -97,7 +125,7 @@ def _save(tx: Transaction, changes: Sequence[Change]) -> Sequence[object]:
     done = [number for number in wanted if changes[number].pid in moved]
     _complete(tx, [changes[number] for number in done])
     _bear(tx, [birth for number in done for birth, found in births.get(number, ()) if found is None])
-    return answers
+    return answers, moved
 
 
 def _any_births(changes: Sequence[Change]) -> bool:
@@ -157,6 +185,7 @@ def _complete(tx: Transaction, changes: Sequence[Change]) -> None:
         if tx.retention.ended is not None:
             ownership.trim(tx, [(change.pid, change.seq) for change in ended], tx.retention.ended)
         inbox.answer_the_rest(tx, [(change.pid, change.state, change.at) for change in ended])
+        parking.wake_parents(tx, [change.pid for change in ended])
 
 
 def _unless_written(tx: Transaction, change: Change) -> StoreError | None:
@@ -173,7 +202,9 @@ def _is_written(tx: Transaction, change: Change) -> bool:
 
 
 def _is_whole(changes: Sequence[Change]) -> bool:
-    return not any(change.births or change.answers or change.state in TERMINAL for change in changes)
+    return not any(
+        change.births or change.answers or change.statements or change.state in TERMINAL for change in changes
+    )
 
 
 def _save_touches(change: Change) -> Touched:
@@ -196,7 +227,7 @@ def _overrule(tx: Transaction, asked: tuple[Change, frozenset[str], bool]) -> No
         return
     rule.check_overrulable(found, change)
     if found.owner is not None and lost:
-        ownership.bury(tx, [found.owner])
+        ownership.bury(tx, found.owner)
     elif found.owner is not None and not force:
         raise rule.owned(found)
     _advance(tx, _OVERRULE, [change])
@@ -210,7 +241,7 @@ def _create(tx: Transaction, creations: Sequence[Creation]) -> Sequence[object]:
     """See `Store.create`."""
     answers: list[object] = [None] * len(creations)
     fences = {fence.pid for _, fence in creations if fence is not None}
-    rows = row.find_all(tx.execute, fences, "FOR SHARE") if fences else {}
+    rows = row.find_all(tx.execute, fences, "FOR NO KEY UPDATE") if fences else {}
     for number, (_, fence) in enumerate(creations):
         if fence is not None:
             found = rows.get(fence.pid)
@@ -222,7 +253,18 @@ def _create(tx: Transaction, creations: Sequence[Creation]) -> Sequence[object]:
         answers[number] = [birth_record(birth) if found is None else found for birth, found in births]
         new += [birth for birth, found in births if found is None]
     _bear(tx, new)
+    _note_progress(tx, [fence for number, (_, fence) in enumerate(creations) if rule.any_lives(_rows(answers[number]))])
     return answers
+
+
+def _rows(answer: object) -> list[Record]:
+    return answer if isinstance(answer, list) else []
+
+
+def _note_progress(tx: Transaction, fences: Sequence[Fence | None]) -> None:
+    pids = sorted({fence.pid for fence in fences if fence is not None})
+    if pids:
+        tx.execute(_GOT_ON, (Texts(pids),))
 
 
 def _asked_for(

@@ -29,6 +29,8 @@ CREATE TABLE process (
     created float8 NOT NULL,
     updated float8 NOT NULL,
     digest bytea NOT NULL,
+    parked boolean NOT NULL DEFAULT FALSE,
+    wake_at float8,
     tail text COLLATE "C" NOT NULL -- the pid reversed: a search for its end is a search for this one's start
 ) WITH (fillfactor = 60);
 
@@ -43,6 +45,12 @@ CREATE INDEX process_root_by_state ON process (state, paused, created, pid) WHER
 CREATE INDEX process_root_by_kind ON process (kind, state, paused, created, pid) WHERE parent IS NULL;
 CREATE INDEX process_by_tail ON process (tail);
 CREATE INDEX process_by_owner ON process (owner) WHERE owner IS NOT NULL;
+
+-- What can go on and is held by nobody is in a small index of its own, and so is what is to be woken at a time: a worker
+-- that looks for work does not meet those that wait, however many they are.
+CREATE INDEX process_free ON process (created, pid)
+WHERE owner IS NULL AND NOT parked AND NOT paused AND state IN ('created', 'running', 'waiting');
+CREATE INDEX process_wakes ON process (wake_at) WHERE wake_at IS NOT NULL AND owner IS NULL AND NOT paused;
 
 CREATE TABLE inputs (
     pid text COLLATE "C" PRIMARY KEY,
@@ -101,3 +109,28 @@ CREATE TABLE task (
 
 CREATE INDEX task_free ON task (queue, number) WHERE holder IS NULL;
 CREATE INDEX task_held ON task (holder) WHERE holder IS NOT NULL;
+
+-- What a step writes of its own in the transaction of its checkpoint must not be this: said of a mistake, not of an attack,
+-- since whoever may write here can do so anyway.
+CREATE FUNCTION refuse_step() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('drupe.of_step', TRUE) = 'on' THEN
+        RAISE EXCEPTION 'the tables of the store are not for a step to write';
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER not_of_steps BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON owner
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_step();
+CREATE TRIGGER not_of_steps BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON process
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_step();
+CREATE TRIGGER not_of_steps BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON inputs
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_step();
+CREATE TRIGGER not_of_steps BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON checkpoint
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_step();
+CREATE TRIGGER not_of_steps BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON event
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_step();
+CREATE TRIGGER not_of_steps BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON inbox
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_step();
+CREATE TRIGGER not_of_steps BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON task
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_step();
