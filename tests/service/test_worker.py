@@ -34,9 +34,7 @@ async def make(state):
         communicator = MemoryCommunicator(hub)
         await communicator.open()
         closing.append(communicator.close)
-        return Worker(
-            runner, communicator, ClassRegistry(Process), is_dead=lambda owner: owner in dead, slots=2, sweep=0.01
-        )
+        return Worker(runner, communicator, ClassRegistry(Process), dead=lambda: list(dead), slots=2, sweep=0.01)
 
     yield make
     for close in reversed(closing):

@@ -78,7 +78,7 @@ class StoredRecovery:
             SnapshotError: the checkpoint does not fit the class. One that could not be brought up to date
                 (`UpcastError`) leaves the process paused, with the error as its status.
         """
-        async with self._taking(pid):
+        async with self.taking(pid):
             return self._host.at_hand(pid) or await self._take_over(pid)
 
     async def _take_over(self, pid: str, process: Any = None) -> Any:
@@ -118,7 +118,7 @@ class StoredRecovery:
         return found
 
     async def resume_below(self, pid: str) -> list[Any]:
-        """Resume every living descendant that nobody runs, and start it; the oldest first."""
+        """Resume every living descendant that nobody runs and that could go on, and start it; the oldest first."""
         found = []
         for record in await self._children(pid):
             if record.state not in TERMINAL and self._is_left(record):
@@ -136,6 +136,8 @@ class StoredRecovery:
 
     def _is_left(self, record: Record) -> bool:
         """Whether nobody runs it here. What this owner has in the store and not at hand was born a moment ago."""
+        if record.parked:
+            return False
         process = self._host.live.get(record.pid)
         return record.owner != self._host.owner if process is None else process._life.lost is not None
 
@@ -153,7 +155,7 @@ class StoredRecovery:
 
     async def adopt(self, process: Any) -> bool:
         """Bring a new object to where its process in the store got, and own it; False if somebody else does."""
-        async with self._taking(process.pid):
+        async with self.taking(process.pid):
             if self._host.at_hand(process.pid) is not None:
                 return False
             try:
@@ -170,18 +172,21 @@ class StoredRecovery:
                 self._host.start(process)
                 await _end_of(process)
                 continue
-            if (await self._store.record(pid)).state in TERMINAL:
+            record = await self._store.record(pid)
+            if record.state in TERMINAL:
                 return await self.load(pid)
             try:
-                process = await self.resume(pid)
+                process = None if record.parked else await self.resume(pid)
             except OwnedError:
+                process = None
+            if process is None:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _POLL_AT_MOST)
         return process
 
     # --- pieces --------------------------------------------------------------------------------------------
 
-    def _taking(self, pid: str) -> asyncio.Lock:
+    def taking(self, pid: str) -> asyncio.Lock:
         """Get what lets only one at a time bring a process to life: two objects of it would fence each other."""
         return self._locks.setdefault(pid, asyncio.Lock())
 

@@ -28,6 +28,8 @@ from drupe.service.attendant import POLL, Attendant
 from drupe.service.contact import Contact
 from drupe.service.desk import Desk
 from drupe.service.lease import Lease
+from drupe.service.parking import AFTER as PARKING
+from drupe.service.parking import Parking
 from drupe.service.presence import Presence
 from drupe.service.recovery import ATTEMPTS, StoredRecovery
 from drupe.service.stall import AFTER as STALL
@@ -215,6 +217,10 @@ class Runner:
     def add_listener(self, listener: ProcessListener) -> None:
         """Have ``listener`` called for every process that is run here from now on."""
         self._host.listeners.append(listener)
+
+    def parking(self, *, after: float = PARKING) -> Parking:
+        """Get what gives back to the store what has waited for ``after`` seconds. For those who have no process in their hands."""
+        return Parking(self._host, self._recovery, after=after)
 
     def attend(self, pid: str | None = None) -> Future[None]:
         """Look now for orders to a process, by default to any, and whether it is still ours; from any thread.

@@ -195,7 +195,7 @@ async def open_worker(settings: Settings, *, slots: int = SLOTS, queue: str = DE
         communicator=communicator,
     )
     async with runner:
-        yield Worker(runner, communicator, registry, is_dead=presence.is_dead, slots=slots, queue=queue)
+        yield Worker(runner, communicator, registry, dead=presence.departed, slots=slots, queue=queue)
 
 
 @asynccontextmanager

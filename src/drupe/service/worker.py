@@ -1,19 +1,19 @@
 """A worker: it takes tasks, runs what they ask for, and looks after what nobody runs any more.
 
 Its communicator lives on a thread of its own, so that others reach it whatever a step does to the loop. It takes as many
-tasks as it has free slots. Every few seconds it looks for processes of the store that live and that nobody holds: their
-owner died, or was stopped. So a worker that is killed costs its processes a few seconds, and the step that ran.
+tasks as it has free slots. Every few seconds it looks for processes of the store that could go on and that nobody holds: their
+owner died, or was stopped, or they were parked and something has happened that they waited for. So a worker that is killed
+costs its processes a few seconds, and the step that ran. What waits is parked: it takes no memory here.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-import msgspec
-
-from drupe.core.lifecycle import TERMINAL, State
-from drupe.core.record import Query, Record
+from drupe.core.record import Record
+from drupe.engine.listener import ProcessListener
 from drupe.errors import (
     CorruptedError,
     FencedError,
@@ -26,6 +26,7 @@ from drupe.errors import (
 from drupe.interfaces.communicator import DEFAULT_QUEUE, Communicator
 from drupe.interfaces.registry import Registry
 from drupe.service.launcher import Launcher
+from drupe.service.parking import AFTER as PARKING
 from drupe.service.runner import Runner
 from drupe.service.slots import Slots
 
@@ -37,8 +38,7 @@ GRACE: Final = 30.0
 """Seconds that steps have to end, once the worker is to stop."""
 SWEEP: Final = 2.0
 """Seconds between two looks for processes that nobody holds."""
-_LIVING: Final = tuple(state for state in State if state not in TERMINAL)
-_PAGE: Final = 500
+_PAGE: Final = 100
 
 
 class Worker:
@@ -48,10 +48,11 @@ class Worker:
         runner: runs processes; open, and in touch with others.
         communicator: brings tasks; open.
         registry: the classes that may be run.
-        is_dead: tells whether an owner is known to be dead.
+        dead: gets the owners that are known to be dead.
         slots: how many processes take steps at a time.
         queue: which queue of tasks.
         sweep: seconds between two looks for processes that nobody holds.
+        park: seconds that a process waits, or is paused, before it is given back to the store.
     """
 
     def __init__(  # noqa: PLR0913 (each is said once, where it is put together)
@@ -60,22 +61,27 @@ class Worker:
         communicator: Communicator,
         registry: Registry,
         *,
-        is_dead: Callable[[str], bool],
+        dead: Callable[[], Iterable[str]],
         slots: int = SLOTS,
         queue: str = DEFAULT_QUEUE,
         sweep: float = SWEEP,
+        park: float = PARKING,
     ) -> None:
         self._runner = runner
         runner.be_careful()
         self._communicator = communicator
         self._registry = registry
-        self._is_dead = is_dead
+        self._dead = dead
         self._count = slots
         self._slots = Slots(runner, slots)
         self._queue = queue
         self._sweep = sweep
+        self._pause = park / 2
+        self._parking = runner.parking(after=park)
         self.runner = runner
         """What runs processes."""
+        self._stirred = asyncio.Event()
+        runner.add_listener(_Ends(self._stirred.set))
         self._left: dict[str, str] = {}
         """Processes that cannot be run here, and why: each is told of once."""
 
@@ -92,14 +98,15 @@ class Worker:
         subscription = await self._communicator.subscribe_task(launcher, queue=self._queue, prefetch=self._count)
         loop = asyncio.get_running_loop()
         sweeping, stopping = loop.create_task(self._sweep_again_and_again()), loop.create_task(stop.wait())
+        parking = loop.create_task(self._park_again_and_again())
         try:
             await asyncio.wait([sweeping, stopping], return_when=asyncio.FIRST_COMPLETED)
             if not stop.is_set():
                 await sweeping
         finally:
-            sweeping.cancel()
-            stopping.cancel()
-            await asyncio.gather(sweeping, stopping, return_exceptions=True)
+            for task in (sweeping, stopping, parking):
+                task.cancel()
+            await asyncio.gather(sweeping, stopping, parking, return_exceptions=True)
         await subscription.unsubscribe()
         self._runner.stop()
         try:
@@ -113,29 +120,28 @@ class Worker:
 
     async def _sweep_again_and_again(self) -> None:
         while not self._runner.stopping:
+            self._stirred.clear()
             try:
-                await self.sweep()
+                while await self.sweep():
+                    pass
             except StoreError as error:
                 _LOG.warning("the store could not be looked through: %s", error)
-            await asyncio.sleep(self._sweep)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._sweep):
+                    await self._stirred.wait()
         raise FencedError(f"worker {self._runner.owner} was declared dead by others, which run its processes now")
 
     async def sweep(self) -> list[str]:
-        """Take up what lives, is not paused and is held by nobody, as far as there are slots; get the pids."""
+        """Take up what could go on and is held by nobody, as far as there are slots; get the pids."""
         taken: list[str] = []
-        query = Query(states=_LIVING, paused=False, limit=_PAGE)
-        while True:
-            page = await self._runner.store.list(query)
-            free = [record for record in page.records if self._is_free(record)]
-            taken += [record.pid for record in free if not self._runner.stopping and await self._take_up(record)]
-            if page.next is None:
-                return taken
-            query = msgspec.structs.replace(query, after=page.next)
-
-    def _is_free(self, record: Record) -> bool:
-        if record.owner == self._runner.owner:
-            return False
-        return record.owner is None or self._is_dead(record.owner)
+        # What cannot be run here stays where it is, and must not hide what can.
+        limit = max(_PAGE, 2 * self._count) + len(self._left)
+        for record in await self._runner.store.free(dead=self._dead(), limit=limit):
+            if self._runner.stopping:
+                break
+            if record.owner != self._runner.owner and await self._take_up(record):
+                taken.append(record.pid)
+        return taken
 
     async def _take_up(self, record: Record) -> bool:
         pid = record.pid
@@ -152,3 +158,31 @@ class Worker:
             return False
         self._left.pop(pid, None)
         return True
+
+    async def _park_again_and_again(self) -> None:
+        while not self._runner.stopping:
+            await asyncio.sleep(self._pause)
+            try:
+                await self._parking.look()
+            except StoreError as error:
+                _LOG.warning("what waits could not be parked: %s", error)
+
+
+class _Ends(ProcessListener):
+    """Has the worker look when a process ended: its parent may have waited for that, and be held by nobody."""
+
+    def __init__(self, stir: Callable[[], None]) -> None:
+        self._stir = stir
+
+    def on_process_finished(self, process: Any, outputs: Any) -> None:
+        self._tell(process)
+
+    def on_process_excepted(self, process: Any, reason: str) -> None:
+        self._tell(process)
+
+    def on_process_killed(self, process: Any, msg: str | None) -> None:
+        self._tell(process)
+
+    def _tell(self, process: Any) -> None:
+        if process.parent is not None:
+            self._stir()
