@@ -4,9 +4,10 @@
 #   make PYTHON=python3.12 test      another interpreter (looked at only when .venv is made)
 #   make JOBS=4 test                 more test processes
 #   make DRUPE_TEST_AMQP=amqp://… test    a broker that runs already, instead of one that the tests start
+#   make DRUPE_TEST_POSTGRES=postgresql://… test    likewise a database
 
 JOBS ?= 2
-export DRUPE_TEST_AMQP
+export DRUPE_TEST_AMQP DRUPE_TEST_POSTGRES
 VENV := .venv
 BENCH := .venv-bench
 PEERS := .venv-peers
@@ -33,6 +34,7 @@ demo: $(VENV)/.demo ## Compute the equation of state of seven metals, killed thr
 .PHONY: test
 test: check $(VENV)/.demo $(BENCH)/.plumpy $(AIIDA)/.drop-in ## Run everything that must hold: the checks, then all tests with branch coverage
 	@tools/rabbitmq
+	@tools/postgresql
 	@mkdir -p build/coverage
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term --cov-report=html
 
@@ -47,6 +49,7 @@ check: format-check lint types layers spelling ## Run all that needs no test: fo
 .PHONY: bench
 bench: $(VENV)/.demo $(VENV)/.dev $(BENCH)/.plumpy $(PEERS)/.services ## Measure drupe beside plumpy, kiwipy, DBOS and Celery, in one run
 	@tools/rabbitmq
+	@tools/postgresql
 	@$(BIN)/python benchmarks/run.py
 
 NUMBER ?= 10000

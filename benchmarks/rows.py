@@ -149,6 +149,17 @@ def _durable() -> Iterator[Row]:
                 )
 
 
+def _in_database() -> Iterator[Row]:
+    for processes, size, target in ((100, 100, Target("at most of floor", 2.0)), (1, 300, None)):
+        options = {"processes": processes, "size": size}
+        works = {
+            "floor": _work("bare.database:steps", **options),
+            "drupe": _work("ours.durable:steps_in_database", **options),
+        }
+        name = f"durable step, {processes} at once, PostgreSQL"
+        yield Row(group="postgres", name=name, works=works, target=target, clock="wall")
+
+
 def _lists() -> Iterator[Row]:
     floor = _work("bare.listing:listed", size=50, processes=100_000)
     for query in ("all", "page 2", "class and state"):
@@ -277,6 +288,7 @@ ROWS: Final = (
     *_nesting(),
     *_checkpoints(),
     *_durable(),
+    *_in_database(),
     *_lists(),
     *_imports(),
     *_messages(),

@@ -28,8 +28,10 @@ from verdict import Result
 
 sys.path.append(str(HERE.parent))
 from tests.messaging.rabbitmq.node import Node
+from tests.storage.postgres.server import Server
 
 BROKER: Final = "DRUPE_BENCH_AMQP"
+DATABASE: Final = "DRUPE_BENCH_POSTGRES"
 OTHERS: Final = {
     name: HERE.parent / folder / "bin" / "python"
     for name, folder in (("plumpy", ".venv-bench"), ("dbos", ".venv-peers"), ("celery", ".venv-peers"))
@@ -49,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
     progress = Console(stderr=True)
     results = []
-    with broker(needed=any("RabbitMQ" in row.name for row in rows)):
+    names = " ".join(row.name for row in rows)
+    with broker(needed="RabbitMQ" in names), database(needed="PostgreSQL" in names):
         for number, row in enumerate(rows, 1):
             progress.print(f"[{number}/{len(rows)}] {row.name}", markup=False, highlight=False)
             results.append(_measured(row, options))
@@ -78,6 +81,24 @@ def broker(*, needed: bool) -> Iterator[None]:
         finally:
             os.environ.pop(BROKER, None)
             node.close()
+
+
+@contextlib.contextmanager
+def database(*, needed: bool) -> Iterator[None]:
+    """Have a database for the time of a block, likewise; it syncs each commit, as one does that matters."""
+    if not needed or os.environ.get(DATABASE):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="drupe-bench-") as folder:
+        server = Server(Path(folder))
+        server.create()
+        try:
+            server.start()
+            os.environ[DATABASE] = server.url()
+            yield
+        finally:
+            os.environ.pop(DATABASE, None)
+            server.close()
 
 
 def _measured(row: Row, options: argparse.Namespace) -> Result:

@@ -1,6 +1,8 @@
-"""Work chains in the SQLite store. The unit is a step of the outline; start and end of each chain are written too."""
+"""Work chains in a store of SQLite or PostgreSQL. The unit is a step of the outline; start and end of each chain are written too."""
 
 import asyncio
+import os
+import secrets
 import tempfile
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import workload
 from stopwatch import Stopwatch
 
 from drupe import WorkChain, while_
+from drupe.interfaces.store import Store
 from drupe.service.runner import Runner
 from drupe.storage.sqlite import SqliteStore
 
@@ -33,14 +36,25 @@ class Steps(WorkChain):
 
 
 def steps(watch: Stopwatch, *, processes: int, size: int, durability: str) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        store = SqliteStore(Path(folder, "store.db"), durability=durability)
+        asyncio.run(_run(watch, store, processes, size))
+    return processes * size
+
+
+def steps_in_database(watch: Stopwatch, *, processes: int, size: int) -> int:
+    from drupe.storage.postgres import PostgresStore
+
+    url = os.environ["DRUPE_BENCH_POSTGRES"]
+    store = PostgresStore(f"{url}{'&' if '?' in url else '?'}schema=ours_{secrets.token_hex(6)}")
+    asyncio.run(_run(watch, store, processes, size))
+    return processes * size
+
+
+async def _run(watch: Stopwatch, store: Store, processes: int, size: int) -> None:
     async def one(runner: Runner) -> None:
         await (await runner.launch(Steps, {"steps": size}))
 
-    async def main(path: Path) -> None:
-        async with Runner(SqliteStore(path, durability=durability)) as runner:
-            with watch:
-                await asyncio.gather(*(one(runner) for _ in range(processes)))
-
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(main(Path(folder, "store.db")))
-    return processes * size
+    async with Runner(store) as runner:
+        with watch:
+            await asyncio.gather(*(one(runner) for _ in range(processes)))

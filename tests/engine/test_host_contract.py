@@ -6,9 +6,14 @@ import pytest
 
 from drupe.storage.memory import MemoryStore
 from drupe.storage.memory_state import MemoryState
+from drupe.storage.postgres import PostgresStore
 from drupe.storage.sqlite import SqliteStore
 from drupe.testing.host_case import EphemeralBench, StoredBench
 from drupe.testing.host_contract import HostContract, StoredHostContract
+from tests.storage.postgres.fixture import database_url as database_url
+from tests.storage.postgres.fixture import new_postgres_url as new_postgres_url
+from tests.storage.postgres.fixture import own_database_url as own_database_url
+from tests.storage.postgres.fixture import postgres_url as postgres_url
 
 
 class TestEphemeralHost(HostContract):
@@ -32,6 +37,13 @@ class TestStoredHostInMemory(StoredHostContract):
 
 class TestStoredHostThatReloadsAfterEveryStep(TestStoredHostInMemory):
     reloading = True
+
+
+@pytest.mark.service("postgres")
+class TestStoredHostInPostgres(TestStoredHostInMemory):
+    @pytest.fixture
+    def place(self, postgres_url):
+        return partial(PostgresStore, postgres_url)
 
 
 class TestStoredHostInSqlite(TestStoredHostInMemory):

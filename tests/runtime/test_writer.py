@@ -86,6 +86,17 @@ async def test_no_batch_is_larger_than_the_limit(work, writer):
     assert [len(batch) for batch in work.batches] == [1, 10, 10, 5]
 
 
+async def test_of_many_only_half_are_taken_if_that_is_wanted(work):
+    writer = Writer(work, name="echo", closed=ClosedError, halving=True)
+    await writer.start()
+    await held(work, writer)
+    asked = [writer.put(n) for n in range(200)]
+    work.gate.set()
+    assert await asyncio.gather(*asked) == list(range(200))
+    await writer.close()
+    assert [len(batch) for batch in work.batches] == [1, 100, 50, 50]
+
+
 async def test_an_answer_that_is_an_exception_is_raised(writer):
     good, bad = writer.put(1), writer.put(ValueError("no"))
     assert await good == 1

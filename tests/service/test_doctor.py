@@ -144,7 +144,7 @@ async def test_a_class_that_is_gone_is_named(project):
 
 async def test_who_is_at_work_is_counted(project):
     await make_store(project)
-    presence = Presence(wiring.presence_folder(settings_of(project).store))
+    presence = Presence(wiring.presence_folder(settings_of(project)))
     presence.announce("somebody")
 
     seen = await found(project)

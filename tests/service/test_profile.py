@@ -1,13 +1,15 @@
 """What settings promise: a later place wins, each says where it was set, and what cannot be is refused by name."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from drupe.core.record import Retention
 from drupe.errors import SettingsError
-from drupe.service import profile
+from drupe.service import profile, wiring
+from drupe.service.database import Database
 
 
 def load(folder: Path, **given: object) -> profile.Settings:
@@ -129,3 +131,37 @@ def test_variables_that_only_look_like_settings_are_told() -> None:
 @pytest.mark.parametrize(("name", "expected"), [("flow.py", True), ("./flow", True), ("package.flow", False)])
 def test_a_file_is_told_from_a_module_by_its_name(name: str, expected: bool) -> None:
     assert profile.is_file(name) is expected
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://localhost/lab", "postgresql://localhost/lab"),
+        ("postgresql://me:hu5h@localhost/lab?schema=a", "postgresql://…@localhost/lab?schema=a"),
+        ("postgres://me:hu5h/h?u5h@h@localhost/lab", "postgres://…@localhost/lab"),
+        ("postgresql:///lab?password=hu5h&host=/run", "postgresql:///lab?password=…&host=/run"),
+    ],
+)
+def test_a_store_may_be_a_database_whose_password_is_not_shown(tmp_path: Path, url: str, shown: str) -> None:
+    settings = profile.load(folder=tmp_path, environment={"DRUPE_STORE": url})
+    assert isinstance(settings.store, Database)
+    assert settings.store.url == url
+    assert str(settings.store) == shown
+    assert "hu5h" not in repr(settings)
+    assert settings.beside.parent == tmp_path / ".drupe"
+
+
+def test_who_comes_to_a_database_and_how_makes_no_other_of_it() -> None:
+    same = (
+        Database("postgresql://me:hu5h@db/lab?schema=a&sslmode=verify-full"),
+        Database("postgres://you@db/lab?schema=a"),
+    )
+    assert same[0].identity == same[1].identity
+    assert same[0].identity != Database("postgresql://db/lab").identity
+
+
+def test_a_database_without_its_library_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "drupe.storage.postgres.store", None)
+    settings = profile.load(folder=tmp_path, environment={"DRUPE_STORE": "postgresql://localhost/lab"})
+    with pytest.raises(SettingsError, match=r"pip install 'drupe\[postgres\]'"):
+        wiring.open_store(settings)

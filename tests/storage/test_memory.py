@@ -6,10 +6,10 @@ import pytest
 
 from drupe.storage.memory import MemoryStore
 from drupe.storage.memory_state import MemoryState
-from drupe.testing.store_contract import StoreContract
+from drupe.testing.store_contract import OneMachineContract, StoreContract
 
 
-class TestMemoryStore(StoreContract):
+class TestMemoryStore(StoreContract, OneMachineContract):
     @pytest.fixture
     def places(self):
         return lambda: partial(MemoryStore, MemoryState())

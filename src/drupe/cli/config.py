@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from drupe.cli.session import Session, global_flags, session_of
+from drupe.service.database import Database
 
 
 @click.command(short_help="Show settings, and where each was set.")
@@ -40,7 +41,7 @@ def config(context: click.Context) -> None:
 
 def _plain(value: Any) -> Any:
     match value:
-        case Path():
+        case Path() | Database():  # a password is not shown
             return str(value)
         case tuple():
             return list(value)

@@ -7,6 +7,7 @@ the store's own words.
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,12 +31,12 @@ DEPTH = 20
 
 
 def refuse_missing(settings: Settings) -> None:
-    """Refuse to make a store where there is none.
+    """Refuse to make a file where there is none; a database, somebody has made already.
 
     Raises:
         StoreUnavailableError: there is none.
     """
-    if not settings.store.exists():
+    if isinstance(settings.store, Path) and not settings.store.exists():
         raise StoreUnavailableError(
             f"there is no store {settings.store} ({settings.origins['store']}); `drupe run` makes one, --store names another"
         )

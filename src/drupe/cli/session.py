@@ -116,7 +116,9 @@ def global_flags(*, hidden: bool = True) -> Callable[[F], F]:
         return click.option(*names, callback=callback, expose_value=False, hidden=hidden, **kinds)
 
     options = [
-        option("--store", callback=setting, metavar="FILE", help="Where processes are kept.", shell_complete=_files),
+        option(
+            "--store", callback=setting, metavar="FILE|URL", help="Where processes are kept.", shell_complete=_files
+        ),
         option(
             "--import",
             "imports",

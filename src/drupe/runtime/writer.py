@@ -18,6 +18,8 @@ Taken = TypeVar("Taken", contravariant=True)
 
 _BATCH: Final = 4096
 """So many requests at most are answered together: a flood does not make everybody wait for all of it."""
+_MANY: Final = 64
+"""So many that wait are not halved: each commit has its price."""
 
 
 class Work(Protocol[Taken]):
@@ -47,15 +49,24 @@ class Writer(Generic[Request]):
         name: name of the thread.
         closed: makes the error for a request that comes before `start` or after `close`.
         batch: how many requests at most are answered together.
+        halving: whether, of many that wait, only half are taken: those who get an answer go on while the thread waits
+            for that of the others. It pays where the thread waits for another program, and not for a disk alone.
     """
 
     def __init__(
-        self, work: Work[Request], *, name: str, closed: Callable[[], BaseException], batch: int = _BATCH
+        self,
+        work: Work[Request],
+        *,
+        name: str,
+        closed: Callable[[], BaseException],
+        batch: int = _BATCH,
+        halving: bool = False,
     ) -> None:
         self._work = work
         self._name = name
         self._closed = closed
         self._batch = batch
+        self._halving = halving
         self._queue: SimpleQueue[tuple[Request, asyncio.Future[Any]] | None] = SimpleQueue()
         self._refuse: Callable[[], BaseException] | None = closed
         self._thread: bridge.Thread | None = None
@@ -120,7 +131,10 @@ class Writer(Generic[Request]):
         """Answer one batch; False when there was none because the thread is to end."""
         queue = self._queue
         items = [queue.get()]
-        items += [queue.get_nowait() for _ in range(min(queue.qsize(), self._batch - 1))]
+        more = min(queue.qsize(), self._batch - 1)
+        if self._halving and more > _MANY:
+            more //= 2
+        items += [queue.get_nowait() for _ in range(more)]
         batch = [item for item in items if item is not None]
         last = len(batch) < len(items)
         if not batch:

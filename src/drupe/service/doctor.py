@@ -12,6 +12,7 @@ import stat
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -69,8 +70,11 @@ async def examine(settings: Settings, *, clock: Clock | None = None, ids: Ids | 
     """Look over the project that the settings name."""
     ids = ids or RandomIds()
     found = [_versions(), *_folder(settings), *_keys(settings)]
-    store = wiring.open_store(settings)
-    if not settings.store.exists():
+    try:
+        store = wiring.open_store(settings)
+    except DrupeError as error:
+        return [*found, Finding("store", Grade.BAD, str(error), "see the setting `store`")]
+    if isinstance(settings.store, Path) and not settings.store.exists():
         found.append(Finding("store", Grade.GOOD, f"none yet: the first process makes {settings.store}"))
         if settings.broker != LOCAL:
             found.append(await _broker(settings, store, ids))
@@ -80,7 +84,7 @@ async def examine(settings: Settings, *, clock: Clock | None = None, ids: Ids | 
     except DrupeError as error:
         return [
             *found,
-            Finding("store", Grade.BAD, str(error), "name another file with the setting `store`, or mend it"),
+            Finding("store", Grade.BAD, str(error), "name another one with the setting `store`, or mend it"),
         ]
     try:
         found += [each async for each in _store(settings, store, ids)]
@@ -97,7 +101,7 @@ def _versions() -> Finding:
 
 
 def _folder(settings: Settings) -> Iterator[Finding]:
-    folder = settings.store.parent
+    folder = settings.beside
     if folder.exists():
         mode = stat.S_IMODE(folder.stat().st_mode)
         if mode & 0o022:
@@ -132,7 +136,6 @@ def _keys(settings: Settings) -> Iterator[Finding]:
 
 
 async def _store(settings: Settings, store: Store, ids: Ids) -> AsyncIterator[Finding]:
-    size, free = settings.store.stat().st_size, shutil.disk_usage(settings.store.parent).free
     owner = ids.pid()
     started = tick()
     try:
@@ -140,12 +143,13 @@ async def _store(settings: Settings, store: Store, ids: Ids) -> AsyncIterator[Fi
         taken = tick() - started
         await store.leave(owner)
     except DrupeError as error:
-        yield Finding("store", Grade.BAD, str(error), "see that the disk can be written and has room")
+        yield Finding("store", Grade.BAD, str(error), "see that its disk can be written and has room")
     else:
-        said = f"{settings.store}, {size / 1e6:.1f} MB, a commit takes {taken * 1e3:.1f} ms"
+        size = f", {settings.store.stat().st_size / 1e6:.1f} MB" if isinstance(settings.store, Path) else ""
+        said = f"{settings.store}{size}, a commit takes {taken * 1e3:.1f} ms"
         yield Finding("store", Grade.GOOD, said)
-    if free < _SCARCE:
-        yield Finding("disk", Grade.CARE, f"{free / 1e6:.0f} MB are left at {settings.store.parent}", "make room")
+    if isinstance(settings.store, Path) and (free := shutil.disk_usage(settings.beside).free) < _SCARCE:
+        yield Finding("disk", Grade.CARE, f"{free / 1e6:.0f} MB are left at {settings.beside}", "make room")
 
 
 async def _broker(settings: Settings, store: Store, ids: Ids) -> Finding:
@@ -174,7 +178,7 @@ async def _processes(settings: Settings, store: Store, clock: Clock) -> AsyncIte
             f"a process was changed {ahead:.0f} s in the future: this clock is behind, or one was ahead",
             "have the clock set by the network (NTP)",
         )
-    presence = Presence(wiring.presence_folder(settings.store))
+    presence = Presence(wiring.presence_folder(settings))
     owners = presence.known()
     dead = {owner for owner in owners if presence.is_dead(owner)}
     alive = owners - dead

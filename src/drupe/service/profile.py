@@ -17,6 +17,7 @@ import msgspec
 from drupe.core.issue import alternatives, brief
 from drupe.core.record import Retention
 from drupe.errors import SettingsError
+from drupe.service.database import Database, is_address
 
 FILE: Final = "drupe.toml"
 """The file with a project's settings; the folder it is in is the project's folder."""
@@ -69,7 +70,7 @@ SETTINGS: Final = (
         name="store",
         type=_Text,
         default=f"{PRIVATE}/store.db",
-        expected="the path of a file on a local disk",
+        expected="the path of a file on a local disk, or the address of a database: postgresql://…",
         purpose="where processes are kept",
     ),
     Setting(
@@ -158,7 +159,8 @@ class Settings:
     folder: Path
     file: Path | None
     origins: Mapping[str, str]
-    store: Path
+    store: Path | Database
+    """A file, or a database; its address may have a password in it."""
     durability: Durability
     retention_living: int | None
     """None keeps all."""
@@ -185,6 +187,14 @@ class Settings:
     def private(self) -> Path:
         """The folder of what belongs to one person; it need not be there yet."""
         return self.folder / PRIVATE
+
+    @property
+    def beside(self) -> Path:
+        """The folder for what programs of this machine keep beside the store: that of its file.
+
+        Beside a database it is a folder for this machine alone: others may see the same disk, and not the same locks.
+        """
+        return self.store.parent if isinstance(self.store, Path) else self.private / os.uname().nodename
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +323,8 @@ def _checked(setting: Setting, given: _Given) -> Any:
 
 def _finished(setting: Setting, value: Any, base: Path) -> Any:
     match setting.name:
+        case "store" if is_address(value):
+            return Database(value)
         case "store" | "keys":
             return base / Path(value).expanduser()
         case "imports":

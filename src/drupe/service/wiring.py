@@ -22,6 +22,7 @@ from drupe.service import keys
 from drupe.service.attendant import POLL
 from drupe.service.classes import ListedClasses
 from drupe.service.controller import Controller
+from drupe.service.database import Database
 from drupe.service.presence import Presence
 from drupe.service.profile import LOCAL, Settings
 from drupe.service.runner import Runner
@@ -48,9 +49,28 @@ class Remote:
 
 
 def open_store(settings: Settings) -> Store:
-    """Get the store that the settings name, not opened yet."""
+    """Get the store that the settings name, not opened yet.
+
+    Raises:
+        SettingsError: the address of a database cannot be, or its library is not installed.
+    """
+    if isinstance(settings.store, Database):
+        return _open_database(settings.store, settings)
     return SqliteStore(
         settings.store,
+        durability=settings.durability,
+        retention=settings.retention,
+        max_bytes=settings.max_state_bytes,
+    )
+
+
+def _open_database(database: Database, settings: Settings) -> Store:
+    try:
+        from drupe.storage.postgres.store import PostgresStore
+    except ImportError as error:
+        raise SettingsError(f"store: PostgreSQL takes an extra: pip install 'drupe[postgres]' ({error})") from error
+    return PostgresStore(
+        database.url,
         durability=settings.durability,
         retention=settings.retention,
         max_bytes=settings.max_state_bytes,
@@ -72,13 +92,13 @@ def communicator_for(settings: Settings, store: Store) -> FarCommunicator:
 
 def _maker(settings: Settings, store: Store) -> Callable[[], Communicator]:
     if settings.broker == LOCAL:
-        return partial(LocalCommunicator, meeting_folder(settings.store), store.tasks)
+        return partial(LocalCommunicator, meeting_folder(settings), store.tasks)
     try:
         from drupe.messaging.rabbitmq.communicator import RabbitmqCommunicator
         from drupe.messaging.rabbitmq.topology import Topology
     except ImportError as error:
         raise SettingsError(f"broker: RabbitMQ takes an extra: pip install 'drupe[rabbitmq]' ({error})") from error
-    topology = Topology(prefix=f"drupe.{_name(settings.store)}")  # workers of another store on this broker are others
+    topology = Topology(prefix=f"drupe.{_name(settings)}")  # workers of another store on this broker are others
     make = partial(RabbitmqCommunicator, settings.broker, topology=topology, keys=keys.of(settings))
     make()  # what cannot be is refused here, and not on the thread
     return make
@@ -142,7 +162,7 @@ def open_runner(
     return Runner(
         store,
         registry=registry,
-        presence=Presence(presence_folder(settings.store)),
+        presence=Presence(presence_folder(settings)),
         lease=settings.lease,
         poll=poll,
         attempts=settings.attempts,
@@ -164,7 +184,7 @@ async def open_worker(settings: Settings, *, slots: int = SLOTS, queue: str = DE
     """
     store = open_store(settings)
     communicator = communicator_for(settings, store)
-    presence = Presence(presence_folder(settings.store))
+    presence = Presence(presence_folder(settings))
     registry = ListedClasses(settings)
     runner = Runner(
         store,
@@ -191,7 +211,7 @@ async def open_remote(settings: Settings) -> AsyncIterator[Remote]:
         communicator = communicator_for(settings, store)
         await communicator.open()
         try:
-            presence = Presence(presence_folder(settings.store))
+            presence = Presence(presence_folder(settings))
             async with Controller(store, communicator, presence=presence) as controller:
                 yield Remote(store, communicator, controller)
         finally:
@@ -221,25 +241,29 @@ async def open_controller(
     store = open_store(settings)
     await store.open()
     try:
-        presence = Presence(presence_folder(settings.store))
+        presence = Presence(presence_folder(settings))
         async with Controller(store, communicator, presence=presence) as controller:
             yield controller
     finally:
         await store.close()
 
 
-def presence_folder(store: Path) -> Path:
-    """Get the folder where the owners of processes of a store file show that they live."""
-    return store.parent / "owners"
+def presence_folder(settings: Settings) -> Path:
+    """Get the folder where the owners of processes of a store show that they live."""
+    return settings.beside / "owners"
 
 
-def meeting_folder(store: Path) -> Path:
-    """Get the folder where programs with this store file meet: beside it, or elsewhere if its path is too long for sockets."""
-    folder = store.absolute().parent / "meet"
+def meeting_folder(settings: Settings) -> Path:
+    """Get the folder where programs with this store meet: beside it, or elsewhere if its path is too long for sockets."""
+    alone = isinstance(settings.store, Path)  # a folder beside a database may be beside others, too
+    folder = settings.beside.absolute() / ("meet" if alone else f"meet-{_name(settings)}")
     if len(os.fsencode(folder)) <= _LONGEST:
         return folder
-    return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"drupe-{os.geteuid()}-{_name(store)}"
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"drupe-{os.geteuid()}-{_name(settings)}"
 
 
-def _name(store: Path) -> str:
-    return blake2b(os.fsencode(store.resolve()), digest_size=8).hexdigest()
+def _name(settings: Settings) -> str:
+    """Get a name that programs with the same store have alike, on every machine that knows it by the same address."""
+    store = settings.store
+    named = os.fsencode(store.resolve()) if isinstance(store, Path) else store.identity.encode()
+    return blake2b(named, digest_size=8).hexdigest()

@@ -12,12 +12,14 @@ A backend binds it in its tests::
 
             return new_place
 
-A place is where data lies; each call of it gives another store on the same data (`Place`).
+A place is where data lies; each call of it gives another store on the same data (`Place`). A store that only programs
+of one machine can have keeps `OneMachineContract`, too.
 """
 
 from drupe.testing.store_case import Place as Place
 from drupe.testing.store_failure_contract import StoreFailureContract
 from drupe.testing.store_inbox_contract import StoreInboxContract
+from drupe.testing.store_ownership_contract import OneMachineContract as OneMachineContract
 from drupe.testing.store_ownership_contract import StoreOwnershipContract
 from drupe.testing.store_parking_contract import StoreParkingContract
 from drupe.testing.store_reading_contract import StoreReadingContract

@@ -123,11 +123,6 @@ class StoreOwnershipContract(StoreCase):
             with pytest.raises(OwnedError):
                 await store.claim("p1", owner=ME)
 
-    async def test_an_owner_of_another_boot_is_gone(self, store: Store, clock: ManualClock) -> None:
-        await born(store, owner=OTHER)
-        clock.reboot()
-        assert (await store.claim("p1", owner=ME)).owner == ME
-
     async def test_an_unknown_owner_cannot_renew(self, store: Store) -> None:
         with pytest.raises(FencedError, match="stranger"):
             await store.renew("stranger", lease=LEASE)
@@ -283,6 +278,15 @@ class StoreOwnershipContract(StoreCase):
         assert won.count(True) == 1
         assert row.epoch == 1
         assert row.owner in names
+
+
+class OneMachineContract(StoreCase):
+    """What is more of a store that only programs of one machine can have: when that was started anew, all of them are gone."""
+
+    async def test_an_owner_of_another_boot_is_gone(self, store: Store, clock: ManualClock) -> None:
+        await born(store, owner=OTHER)
+        clock.reboot()
+        assert (await store.claim("p1", owner=ME)).owner == ME
 
 
 async def _claims(store: Store, name: str) -> bool:

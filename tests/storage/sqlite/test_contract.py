@@ -11,11 +11,11 @@ from drupe.core.statement import statement
 from drupe.errors import StatementError
 from drupe.storage.sqlite import SqliteStore
 from drupe.testing.store_case import born, step
-from drupe.testing.store_contract import StoreContract
+from drupe.testing.store_contract import OneMachineContract, StoreContract
 from drupe.testing.store_statement_contract import StoreStatementContract, put
 
 
-class TestDurableSqliteStore(StoreContract, StoreStatementContract):
+class TestDurableSqliteStore(StoreContract, OneMachineContract, StoreStatementContract):
     durability = "full"
 
     @pytest.fixture

@@ -1,0 +1,96 @@
+"""Connections to the database, set up the one way that the rest relies on."""
+
+import functools
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import psycopg
+
+from drupe.storage.postgres import column, schema
+from drupe.storage.postgres.address import Address
+
+Durability = Literal["full", "process"]
+Db = psycopg.Connection[tuple[Any, ...]]
+
+_PREPARE: Final = 2  # a batch is planned once, not each time
+# Every statement here is meant as a look-up in an index, also while a table is so small, or so new, that the server
+# would read all of it. One who is frozen within a transaction is thrown out, so that the rows it holds become free.
+_SESSION: Final = """
+    SET search_path TO {schema}, pg_temp;
+    SET synchronous_commit TO {commit};
+    SET enable_seqscan TO off;
+    SET jit TO off;
+    SET plan_cache_mode TO force_generic_plan;
+    SET default_transaction_isolation TO 'read committed';
+    SET statement_timeout TO 0;
+    SET lock_timeout TO '5s';
+    SET idle_in_transaction_session_timeout TO '5s';
+    SET client_min_messages TO error"""
+_WHO: Final = "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+_END: Final = """
+    SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s::timestamptz"""
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What serves a connection on the server, so that it can be told from any later one."""
+
+    pid: int
+    begun: str
+
+
+def writing(address: Address, *, durability: Durability) -> Db:
+    """Get a connection that writes; the tables are made or migrated if need be.
+
+    Raises:
+        StoreFormatError: what is there is no store, or one of a newer version; it is left untouched.
+        psycopg.Error: it cannot be reached or written.
+    """
+    db = _connect(address, durability)
+    try:
+        schema.migrate(db, address)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def reading(address: Address) -> Db:
+    """Get a connection that only reads; the tables must be there.
+
+    Raises:
+        psycopg.Error: it cannot be reached.
+    """
+    db = _connect(address, "full")
+    db.execute("SET default_transaction_read_only TO on")
+    return db
+
+
+def backend(db: Db) -> Backend:
+    """Get what serves a connection."""
+    found = db.execute(_WHO).fetchone()
+    assert found is not None  # noqa: S101 (who asks is there)
+    return Backend(*found)
+
+
+def end(db: Db, gone: Backend) -> None:
+    """See to it that what served a connection which is lost does nothing any more: what it did is done, or never will be."""
+    db.execute(_END, (gone.pid, gone.begun)).fetchall()
+
+
+@functools.cache
+def _session(name: str, durability: Durability) -> str:
+    commit = "on" if durability == "full" else "off"
+    return _SESSION.format(schema=name, commit=commit)  # a name without anything to quote
+
+
+def _connect(address: Address, durability: Durability) -> Db:
+    # autocommit: transactions begin and end where this package says so, nowhere else.
+    db: Db = psycopg.connect(**address.parameters, autocommit=True, prepare_threshold=_PREPARE)  # type: ignore[arg-type] # libpq takes texts
+    try:
+        column.register(db)
+        db.execute(_session(address.schema, durability))
+    except BaseException:
+        db.close()
+        raise
+    return db

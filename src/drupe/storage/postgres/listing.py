@@ -1,0 +1,89 @@
+"""Lists: newest first, page by page, each a few index ranges that are merged, never a scan and never a sort of all.
+
+An index leads to processes by class and parent, each given or not; behind those, state and pause take so few
+values that a list which does not filter by them asks for each and merges. What a range yields is in order
+and limited, so the work depends on the length of the page, not on how many processes there are.
+"""
+
+import functools
+from itertools import product
+from typing import Any, Final
+
+from drupe.core.lifecycle import State
+from drupe.core.record import Page, Query, Record
+from drupe.errors import CorruptedError
+from drupe.storage import rule
+from drupe.storage.postgres import row
+from drupe.storage.postgres.row import Execute
+
+_SINCE: Final = " AND created >= %(since)s"
+_BEFORE: Final = " AND created < %(before)s"
+_AFTER: Final = " AND (created, pid) < (%(after_created)s, %(after_pid)s)"
+_ORDER: Final = "ORDER BY created DESC, pid DESC LIMIT %(limit)s"
+_CREATED: Final = row.FIELDS.index("created")
+_PID: Final = row.FIELDS.index("pid")
+
+
+def page(execute: Execute, query: Query) -> Page:
+    """See `Store.list`."""
+    rule.check_query(query)
+    if query.roots and query.parent is not None:
+        return Page(())  # a root has no parent
+    rows = execute(statement(query), values(query)).fetchall()
+    more = len(rows) > query.limit
+    rows = rows[: query.limit]
+    following = (rows[-1][_CREATED], rows[-1][_PID]) if more else None
+    return Page(tuple(readable(rows)), following)
+
+
+def statement(query: Query) -> str:
+    """Get the statement for a query; the same for all that differ in their values only."""
+    parent = " AND parent IS NULL" if query.roots else " AND parent = %(parent)s" if query.parent is not None else ""
+    return _statement(
+        parent + (" AND kind = %(kind)s" if query.kind is not None else ""),
+        tuple(dict.fromkeys(query.states)) or tuple(State),
+        (False, True) if query.paused is None else (query.paused,),
+        (_SINCE if query.since is not None else "")
+        + (_BEFORE if query.before is not None else "")
+        + (_AFTER if query.after is not None else ""),
+    )
+
+
+def values(query: Query) -> dict[str, Any]:
+    """Get the values of a query by the names they have in its statement."""
+    after_created, after_pid = query.after or (None, None)
+    return {
+        "kind": query.kind,
+        "parent": query.parent,
+        "since": query.since,
+        "before": query.before,
+        "after_created": after_created,
+        "after_pid": after_pid,
+        "limit": query.limit + 1,  # one more tells whether another page follows
+    }
+
+
+@functools.lru_cache(maxsize=512)
+def _statement(chosen: str, states: tuple[State, ...], paused: tuple[bool, ...], bounds: str) -> str:
+    ranges = " UNION ALL ".join(
+        # The values are the closed sets State and bool, written out so that each range is a plain look-up.
+        f"(SELECT created, pid FROM process WHERE state = '{state.value}' AND paused = {held}{chosen}{bounds} {_ORDER})"  # noqa: S608
+        for state, held in product(states, paused)
+    )
+    columns = ", ".join(f"process.{name}" for name in row.FIELDS)
+    return (
+        f"WITH listed AS MATERIALIZED (SELECT created, pid FROM ({ranges}) AS ranges {_ORDER})"  # noqa: S608
+        f" SELECT {columns} FROM listed JOIN process ON process.pid = listed.pid"
+        " ORDER BY listed.created DESC, listed.pid DESC"
+    )
+
+
+def readable(rows: list[tuple[Any, ...]]) -> list[Record]:
+    """Get the records; one that is damaged is left out here, and refused by name where it is asked for."""
+    found = []
+    for columns in rows:
+        try:
+            found.append(row.to_record(columns))
+        except CorruptedError:
+            continue
+    return found

@@ -1,0 +1,94 @@
+"""Parking, waking, and finding what can go on: see `Store.park` and `Store.free`.
+
+Whoever parks a process, or wakes it, holds its row before it looks for what speaks against it. So of two who do
+both at once, the second one sees what the first has done.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from drupe.core.lifecycle import TERMINAL, State
+from drupe.core.record import Fence, Record, Rest
+from drupe.storage import rule
+from drupe.storage.postgres import inbox, row
+from drupe.storage.postgres.column import Texts
+from drupe.storage.postgres.listing import readable
+from drupe.storage.postgres.ownership import IS_ALIVE
+from drupe.storage.postgres.row import Execute
+from drupe.storage.postgres.transaction import Touched, Transaction, Write, one_by_one
+
+_TODAY: Final = "coalesce(%(now)s::float8, extract(epoch FROM clock_timestamp())::float8)"
+_PARK: Final = "UPDATE process SET owner = NULL, parked = TRUE, wake_at = %s WHERE pid = %s"
+_PARENTS: Final = """
+    SELECT pid FROM process WHERE pid = ANY(ARRAY(SELECT parent FROM process WHERE pid = ANY(%s) AND parent IS NOT NULL))
+    ORDER BY pid FOR NO KEY UPDATE"""
+_WAKE: Final = "UPDATE process SET parked = FALSE, wake_at = NULL WHERE pid = ANY(%s) AND parked"
+_LIVING: Final = ", ".join(f"'{state.value}'" for state in State if state not in TERMINAL)
+_FREE: Final = f"""
+    SELECT {row.COLUMNS} FROM process
+    WHERE owner IS NULL AND NOT parked AND NOT paused AND state IN ({_LIVING}) ORDER BY created, pid LIMIT %(limit)s"""  # noqa: S608
+_DUE: Final = f"""
+    SELECT {row.COLUMNS} FROM process
+    WHERE wake_at <= {_TODAY} AND wake_at IS NOT NULL AND owner IS NULL AND NOT paused
+    ORDER BY wake_at LIMIT %(limit)s"""  # noqa: S608 (names of fields)
+_LEFT: Final = f"""
+    SELECT {row.COLUMNS} FROM process
+    WHERE owner = ANY(ARRAY(SELECT name FROM owner WHERE name = ANY(%(dead)s) OR NOT ({IS_ALIVE})))
+        AND NOT paused AND state IN ({_LIVING}) LIMIT %(limit)s"""  # noqa: S608 (names of fields, and of states)
+_COMES: Final = f"SELECT {_TODAY} >= %(at)s"
+_ENDED: Final = "SELECT EXISTS (SELECT 1 FROM process WHERE pid = ANY(%s) AND state = ANY(%s))"
+_ENDS: Final = Texts(sorted(TERMINAL))
+
+
+class Asked(NamedTuple):
+    """What `free` has to know; the times are the database's own where they are None."""
+
+    time: float | None
+    now: float | None
+    dead: Sequence[str]
+    limit: int
+
+
+def _park(tx: Transaction, asked: tuple[Fence, Rest]) -> bool:
+    """See `Store.park`."""
+    fence, rest = asked
+    found = row.find_all(tx.execute, [fence.pid], "FOR NO KEY UPDATE").get(fence.pid)
+    if found is None or found.epoch != fence.epoch:
+        raise rule.fenced(fence, found)
+    if found.parked:
+        return True
+    if found.owner is None:
+        raise rule.fenced(fence, found)
+    if _is_wanted(tx, fence.pid, rest):
+        return False
+    tx.execute(_PARK, (rest.wake_at, fence.pid))
+    return True
+
+
+def _is_wanted(tx: Transaction, pid: str, rest: Rest) -> bool:
+    """Whether something has happened already; looked at now that the row is held, and what comes later finds it parked."""
+    if rest.wake_at is not None and tx.execute(_COMES, {"now": tx.now, "at": rest.wake_at}).fetchone() == (True,):
+        return True
+    if rest.children and tx.execute(_ENDED, (Texts(rest.children), _ENDS)).fetchone() == (True,):
+        return True
+    return inbox.is_asked(tx.execute, pid, rest.signal)
+
+
+def wake_parents(tx: Transaction, pids: Sequence[str]) -> None:
+    """Have the parents of processes found that have ended. One that is just about to be parked is waited for."""
+    parents = [pid for (pid,) in tx.execute(_PARENTS, (Texts(pids),)).fetchall()]
+    if parents:
+        tx.execute(_WAKE, (Texts(parents),))
+
+
+def free(execute: Execute, asked: Asked) -> list[Record]:
+    """See `Store.free`."""
+    values = {**asked._asdict(), "dead": Texts(asked.dead)}
+    rows: list[tuple[Any, ...]] = []
+    for statement in (_FREE, _DUE, _LEFT):
+        if len(rows) < asked.limit:
+            rows += execute(statement, values).fetchall()
+    return readable(rows[: asked.limit])
+
+
+PARK: Final = Write(one_by_one(_park), lambda asked: Touched((asked[0].pid,), asked[1].children))

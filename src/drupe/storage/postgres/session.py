@@ -1,0 +1,106 @@
+"""A connection that comes back: made anew when it was lost, with a patience that ends.
+
+A server that is restarted, or cannot be reached for a while, must cost time and nothing else. Each try waits a little
+longer than the one before, and each client another time, so that a server that comes back is not overrun.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Final
+
+import psycopg
+
+from drupe.errors import StoreError
+from drupe.runtime.clock import tick
+from drupe.storage.postgres import connection
+from drupe.storage.postgres.connection import Backend, Db
+from drupe.storage.postgres.failure import translate
+
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 2.0
+
+
+class Session:
+    """A connection to one database, used from one thread.
+
+    Args:
+        connect: opens a connection.
+        where: the address, for messages.
+        patience: how many seconds a database that is away is waited for.
+
+    Attributes:
+        hurry: set when nobody wants to wait any more.
+    """
+
+    def __init__(self, connect: Callable[[], Db], *, where: str, patience: float) -> None:
+        self.where = where
+        self.hurry = threading.Event()
+        self._connect = connect
+        self._patience = patience
+        self._random = Random()  # noqa: S311 (nothing is kept secret by it)
+        self._db: Db | None = None
+        self._backend: Backend | None = None
+
+    def begin(self) -> None:
+        """Connect.
+
+        Raises:
+            StoreError: it cannot be.
+        """
+        self.hurry.clear()
+        try:
+            self.connected()
+        except StoreError:
+            raise
+        except Exception as error:
+            raise translate(error, self.where) from error
+
+    def end(self) -> None:
+        """Let go of the connection."""
+        db, self._db = self._db, None
+        self._backend = None
+        if db is not None:
+            db.close()
+
+    def connected(self) -> Db:
+        """Get the connection, made anew if it was lost.
+
+        Raises:
+            StoreError: what is there is no store (any more).
+            psycopg.Error: it cannot be reached.
+        """
+        if self._db is None:
+            db = self._connect()
+            try:
+                if self._backend is not None:
+                    connection.end(db, self._backend)
+                self._backend = connection.backend(db)
+            except BaseException:
+                db.close()
+                raise
+            self._db = db
+        return self._db
+
+    def recover(self) -> bool:
+        """Leave the transaction after an error; True when the connection is lost."""
+        db = self._db
+        if db is None:
+            return True
+        try:
+            if not db.closed and db.info.transaction_status is not psycopg.pq.TransactionStatus.IDLE:
+                db.execute("ROLLBACK")
+        except psycopg.Error:
+            db.close()
+        if not db.closed:
+            return False
+        self._db = None
+        return True
+
+    def tries(self) -> Iterator[bool]:
+        """Wait before each further try, until patience has ended."""
+        until, pause = tick() + self._patience, _FIRST_PAUSE
+        while tick() < until and not self.hurry.is_set():
+            self.hurry.wait(pause * self._random.uniform(0.5, 1.0))
+            yield True
+            pause = min(2 * pause, _LONGEST_PAUSE)

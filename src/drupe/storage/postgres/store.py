@@ -1,0 +1,198 @@
+"""The PostgreSQL store: its door, and the threads behind it.
+
+Nothing is decided here. A method hands a kind of write, or a function that reads, with its argument to the thread that
+may do it.
+"""
+
+import functools
+import itertools
+from asyncio import Future
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, TypeVar
+
+from drupe.core.order import Answer, Order, Receipt
+from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Page, Query, Record, Rest, Retention
+from drupe.errors import StoreUnavailableError
+from drupe.interfaces.ambient import Clock, Probe
+from drupe.runtime.probe import quiet
+from drupe.runtime.writer import Writer
+from drupe.storage import rule
+from drupe.storage.postgres import address, connection, inbox, listing, ownership, parking, read, write
+from drupe.storage.postgres.connection import Durability
+from drupe.storage.postgres.read import Read, Reader
+from drupe.storage.postgres.row import Execute
+from drupe.storage.postgres.session import Session
+from drupe.storage.postgres.task_queue import PostgresTaskQueue
+from drupe.storage.postgres.transaction import Committer, Request, Transaction, Write
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+_READERS: Final = 2
+PATIENCE: Final = 60.0
+"""Seconds that a database which is away is waited for, unless a store is told otherwise."""
+
+
+class PostgresStore:
+    """A `Store` in a PostgreSQL database, for any number of programs of any number of machines at once.
+
+    Args:
+        url: where it is: ``postgresql://USER:PASSWORD@HOST/DATABASE``, with ``schema=NAME`` for another schema than ``drupe``.
+        durability: ``full`` keeps what is committed through the end of the server in any way; ``process`` through the end of
+            the program, is faster, and may lose the last commits when the server ends. Neither ever tears anything.
+        clock: what tells the time of leases instead of the database; for tests.
+        probe: passed at every place where something is written.
+        retention: how many checkpoints of a process are kept.
+        max_bytes: how large inputs or a checkpoint may be.
+        patience: how many seconds a database that is away is waited for, once the store is open.
+
+    Attributes:
+        shown: the address without a password.
+
+    Raises:
+        SettingsError: the address cannot be, or leads to another machine without verified TLS.
+    """
+
+    dialect: str | None = "postgresql"
+
+    def __init__(  # noqa: PLR0913 (each is a setting of its own, with a default)
+        self,
+        url: str,
+        *,
+        durability: Durability = "full",
+        clock: Clock | None = None,
+        probe: Probe = quiet,
+        retention: Retention | None = None,
+        max_bytes: int = rule.MAX_BYTES,
+        patience: float = PATIENCE,
+    ) -> None:
+        where = address.parse(url)
+        self.shown = where.shown
+        self._probe = probe
+        transaction = Transaction(clock, rule.check_retention(retention or Retention()), max_bytes)
+        new_session = functools.partial(Session, where=where.shown, patience=patience)
+        self._times = transaction
+        writing = new_session(functools.partial(connection.writing, where, durability=durability))
+        committer = Committer(writing, transaction=transaction, probe=probe)
+        self._writer: Writer[Request] = Writer(committer, name="drupe-store-writer", closed=self._closed, halving=True)
+        sessions = [new_session(functools.partial(connection.reading, where)) for _ in range(_READERS)]
+        # Few at a time: a short read must not wait until a row of long ones is answered.
+        self._readers: list[Writer[tuple[Read, Any]]] = [
+            Writer(Reader(session), name="drupe-store-reader", closed=self._closed, batch=8) for session in sessions
+        ]
+        self._turn = itertools.cycle(self._readers)
+        self._sessions = [writing, *sessions]
+        self.tasks = PostgresTaskQueue(self._write, self._read)
+
+    async def open(self) -> None:
+        await self._writer.start()
+        for reader in self._readers:
+            await reader.start()
+
+    async def close(self) -> None:
+        for session in self._sessions:
+            session.hurry.set()
+        for reader in self._readers:
+            await reader.close()
+        await self._writer.close()
+
+    # --- ownership ---------------------------------------------------------------------------------------
+
+    async def join(self, owner: str, *, lease: float) -> None:
+        await self._write("store.join", ownership.JOIN, (owner, lease))
+
+    async def renew(self, owner: str, *, lease: float) -> None:
+        await self._write("store.renew", ownership.RENEW, (owner, lease))
+
+    async def leave(self, owner: str) -> None:
+        await self._write("store.leave", ownership.LEAVE, owner)
+
+    async def claim(self, pid: str, *, owner: str, dead: Iterable[str] = ()) -> Record:
+        record: Record = await self._write("store.claim", ownership.CLAIM, (pid, owner, frozenset(dead)))
+        return record
+
+    async def release(self, fence: Fence) -> None:
+        await self._write("store.release", ownership.RELEASE, fence)
+
+    async def held(self, owner: str) -> dict[str, int]:
+        return await self._read(read.held, owner)
+
+    # --- rest --------------------------------------------------------------------------------------------
+
+    async def park(self, fence: Fence, rest: Rest) -> bool:
+        parked: bool = await self._write("store.park", parking.PARK, (fence, rest))
+        return parked
+
+    async def free(self, *, dead: Iterable[str] = (), limit: int = 100) -> list[Record]:
+        return await self._read(parking.free, parking.Asked(self._times.time, self._times.now, sorted(dead), limit))
+
+    # --- writing -----------------------------------------------------------------------------------------
+
+    def create(self, births: Sequence[Birth], *, fence: Fence | None = None) -> Future[list[Record]]:
+        return self._write("store.create", write.CREATE, (births, fence))
+
+    def save(self, change: Change) -> Future[None]:
+        self._probe("store.save")
+        return self._writer.put((write.SAVE, change))
+
+    async def delete(self, pid: str) -> None:
+        await self._write("store.delete", write.DELETE, pid)
+
+    # --- orders ------------------------------------------------------------------------------------------
+
+    async def ask(self, orders: Sequence[Order]) -> list[Receipt]:
+        receipts: list[Receipt] = await self._write("store.ask", inbox.ASK, orders)
+        return receipts
+
+    async def orders(self, pid: str) -> list[Order]:
+        return await self._read(inbox.orders, pid)
+
+    async def first_signal(self, pid: str, name: str) -> Order | None:
+        return await self._read(inbox.first_signal, (pid, name))
+
+    async def asked(self, owner: str, *, limit: int = 1000) -> list[Order]:
+        return await self._read(inbox.asked, (owner, limit))
+
+    async def answer(self, fence: Fence, answers: Sequence[Answer]) -> None:
+        await self._write("store.answer", inbox.ANSWER, (fence, answers))
+
+    async def receipt(self, id: str) -> Receipt:
+        return await self._read(inbox.receipt, id)
+
+    async def overrule(self, change: Change, *, dead: Sequence[str] = (), force: bool = False) -> None:
+        await self._write("store.overrule", write.OVERRULE, (change, frozenset(dead), force))
+
+    # --- reading -----------------------------------------------------------------------------------------
+
+    async def record(self, pid: str) -> Record:
+        return await self._read(read.record, pid)
+
+    async def inputs(self, pid: str) -> bytes:
+        return await self._read(read.inputs, pid)
+
+    async def checkpoint(self, pid: str, seq: int | None = None) -> Checkpoint:
+        return await self._read(read.checkpoint, (pid, seq))
+
+    async def checkpoints(self, pid: str) -> list[int]:
+        return await self._read(read.checkpoints, pid)
+
+    async def history(self, pid: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
+        return await self._read(read.history, (pid, after, limit))
+
+    async def find(self, tail: str, *, limit: int = 10) -> list[str]:
+        return await self._read(read.find, (tail, limit))
+
+    async def list(self, query: Query) -> Page:
+        return await self._read(listing.page, query)
+
+    # --- the threads -------------------------------------------------------------------------------------
+
+    def _write(self, place: str, write: Write, argument: Any) -> "Future[Any]":
+        self._probe(place)
+        return self._writer.put((write, argument))
+
+    def _read(self, read: Callable[[Execute, A], R], argument: A) -> "Future[R]":
+        return next(self._turn).put((read, argument))
+
+    def _closed(self) -> BaseException:
+        return StoreUnavailableError(f"store {self.shown}: it is not open (any more)")
