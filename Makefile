@@ -54,6 +54,10 @@ SECONDS ?= 60
 fuzz: $(VENV)/.dev ## Feed all decoders with what nobody should send (SECONDS=60, SEED=… repeats a run)
 	@$(BIN)/python -m fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
+.PHONY: model
+model: $(VENV)/.dev ## Search the model of ownership completely, then once more without each of its parts (about two minutes)
+	@$(BIN)/python -m tests.model
+
 .PHONY: docs
 docs: $(VENV)/.docs ## Build the documentation (build/docs/index.html)
 	$(BIN)/sphinx-build -W --keep-going --quiet -b html -d build/doctrees docs build/docs
