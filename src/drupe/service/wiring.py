@@ -22,6 +22,7 @@ from drupe.service import keys
 from drupe.service.attendant import POLL
 from drupe.service.classes import ListedClasses
 from drupe.service.controller import Controller
+from drupe.service.deaths import Deaths
 from drupe.service.presence import Presence
 from drupe.service.profile import LOCAL, Settings
 from drupe.service.runner import Runner
@@ -167,7 +168,15 @@ async def open_worker(settings: Settings, *, slots: int = SLOTS, queue: str = DE
     registry = ListedClasses(settings)
     runner = Runner(store, registry=registry, presence=presence, lease=settings.lease, communicator=communicator)
     async with runner:
-        yield Worker(runner, communicator, registry, is_dead=presence.is_dead, slots=slots, queue=queue)
+        yield Worker(
+            runner,
+            communicator,
+            registry,
+            is_dead=presence.is_dead,
+            slots=slots,
+            queue=queue,
+            deaths=Deaths(presence),
+        )
 
 
 @asynccontextmanager

@@ -1,8 +1,8 @@
 """A worker: it takes tasks, runs what they ask for, and looks after what nobody runs any more.
 
 Its communicator lives on a thread of its own, so that others reach it whatever a step does to the loop. It takes as many
-tasks as it has free slots. Every few seconds it looks for processes of the store that live and that nobody holds: their
-owner died, or was stopped. So a worker that is killed costs its processes a few seconds, and the step that ran.
+tasks as it has free slots. Every few seconds, and at once when an owner on its machine dies, it looks for processes of the
+store that live and that nobody holds. So a worker that is killed costs its processes a moment, and the step that ran.
 """
 
 import asyncio
@@ -25,6 +25,8 @@ from drupe.errors import (
 )
 from drupe.interfaces.communicator import DEFAULT_QUEUE, Communicator
 from drupe.interfaces.registry import Registry
+from drupe.runtime.clock import tick
+from drupe.service.deaths import Deaths
 from drupe.service.launcher import Launcher
 from drupe.service.runner import Runner
 from drupe.service.slots import Slots
@@ -52,6 +54,7 @@ class Worker:
         slots: how many processes take steps at a time.
         queue: which queue of tasks.
         sweep: seconds between two looks for processes that nobody holds.
+        deaths: has it look at once when somebody has died; None leaves it to looking.
     """
 
     def __init__(  # noqa: PLR0913 (each is said once, where it is put together)
@@ -64,6 +67,7 @@ class Worker:
         slots: int = SLOTS,
         queue: str = DEFAULT_QUEUE,
         sweep: float = SWEEP,
+        deaths: Deaths | None = None,
     ) -> None:
         self._runner = runner
         self._communicator = communicator
@@ -73,6 +77,11 @@ class Worker:
         self._slots = Slots(runner, slots)
         self._queue = queue
         self._sweep = sweep
+        self._deaths = deaths
+        self._cut_short = False
+        """Whether something was left because no slot was free."""
+        self._missing: dict[tuple[str, int], float] = {}
+        """Processes, with their epochs, that the store says are held here and that are not at hand, and since when."""
         self.runner = runner
         """What runs processes."""
         self._left: dict[str, str] = {}
@@ -116,33 +125,69 @@ class Worker:
                 await self.sweep()
             except StoreError as error:
                 _LOG.warning("the store could not be looked through: %s", error)
-            await asyncio.sleep(self._sweep)
+            if not self._cut_short:  # else it has waited for a slot, and goes on waiting
+                await self._pause()
         raise FencedError(f"worker {self._runner.owner} was declared dead by others, which run its processes now")
+
+    async def _pause(self) -> None:
+        if self._deaths is None:
+            await asyncio.sleep(self._sweep)
+        else:
+            await self._deaths.next(timeout=self._sweep)
 
     async def sweep(self) -> list[str]:
         """Take up what lives, is not paused and is held by nobody, as far as there are slots; get the pids."""
         taken: list[str] = []
+        self._cut_short = False
+        self._missing = {key: since for key, since in self._missing.items() if self._is_missing(key[0])}
+        free = await self._free()
+        if free:
+            with self._slots.precedence():
+                oldest = reversed(free)  # first, so that none waits for ever
+                taken += [record.pid for record in oldest if not self._is_over() and await self._take_up(record)]
+        return taken
+
+    async def _free(self) -> list[Record]:
+        found: list[Record] = []
         query = Query(states=_LIVING, paused=False, limit=_PAGE)
         while True:
             page = await self._runner.store.list(query)
-            free = [record for record in page.records if self._is_free(record)]
-            taken += [record.pid for record in free if not self._runner.stopping and await self._take_up(record)]
+            found += [record for record in page.records if self._is_free(record)]
             if page.next is None:
-                return taken
+                return found
             query = msgspec.structs.replace(query, after=page.next)
+
+    def _is_over(self) -> bool:
+        return self._cut_short or self._runner.stopping
 
     def _is_free(self, record: Record) -> bool:
         if record.owner == self._runner.owner:
-            return False
+            return self._is_forsaken(record)
         return record.owner is None or self._is_dead(record.owner)
+
+    def _is_forsaken(self, record: Record) -> bool:
+        """Whether it was given up here because the store failed, or its claim was committed and the answer lost.
+
+        Nobody else may take it. One that was born a moment ago looks the same, but not for long.
+        """
+        if not self._is_missing(record.pid):
+            return False
+        now = tick()
+        return now - self._missing.setdefault((record.pid, record.epoch), now) >= self._sweep
+
+    def _is_missing(self, pid: str) -> bool:
+        return not self._runner.progress(pid).here
 
     async def _take_up(self, record: Record) -> bool:
         pid = record.pid
         try:
             self._registry.find(record.kind)
-            async with self._slots.reserved():
+            async with self._slots.reserved(first=True):
                 await self._runner.resume(pid)
-        except (OwnedError, TaskRejectedError):
+        except OwnedError:
+            return False
+        except TaskRejectedError:
+            self._cut_short = True
             return False
         except (UnknownClassError, CorruptedError, SnapshotError) as error:
             if self._left.get(pid) != str(error):
