@@ -64,6 +64,20 @@ SECONDS ?= 60
 fuzz: $(VENV)/.dev ## Feed all decoders with what nobody should send (SECONDS=60, SEED=… repeats a run)
 	@$(BIN)/python -m fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
+MINUTES ?= 1
+STORE ?= sqlite
+BROKER ?= local
+CHAOS := WORKERS PROCESSES KILLS FREEZES DRAINS RESTARTS SEED
+
+.PHONY: chaos
+chaos: $(VENV)/.dev ## Kill, freeze and restart workers at random (MINUTES=1 STORE=sqlite BROKER=local, SEED=… repeats a run)
+	@$(BIN)/python -m chaos --minutes $(MINUTES) --store $(STORE) --broker $(BROKER) \
+	    $(foreach name,$(CHAOS),$(if $($(name)),--$(shell echo $(name) | tr A-Z a-z) $($(name))))
+
+.PHONY: model
+model: $(VENV)/.dev ## Search the model of ownership completely, then once more without each of its parts (about two minutes)
+	@$(BIN)/python -m tests.model
+
 .PHONY: docs
 docs: $(VENV)/.docs ## Build the documentation (build/docs/index.html)
 	$(BIN)/sphinx-build -W --keep-going --quiet -b html -d build/doctrees docs build/docs

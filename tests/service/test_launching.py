@@ -351,6 +351,22 @@ async def test_a_task_that_is_not_the_workers_any_more_when_it_is_acknowledged_i
     assert (await worker.store.record("one")).epoch == 1
 
 
+async def test_a_process_whose_row_cannot_be_read_for_the_answer_is_run_nevertheless(site, monkeypatch):
+    """It was created and is owned here, so nobody else would."""
+    worker = await site.worker()
+
+    async def record(pid):
+        monkeypatch.undo()
+        raise StoreUnavailableError("it is being restarted")
+
+    monkeypatch.setattr(worker.store, "record", record)
+    launch = await (await site.caller()).launch(Sum, {"numbers": [1]}, pid="one")
+    with pytest.raises(RemoteError, match="being restarted"):
+        await soon(launch.taken())
+
+    assert await soon(launch._wait("one")) == {"total": 1}
+
+
 async def test_a_reply_that_is_lost_is_found_in_the_store(site):
     await site.worker()
     caller = await site.caller()

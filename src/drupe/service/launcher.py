@@ -60,8 +60,10 @@ class Launcher:
                 pid, process = await self._bring(request, task.id)
             except (StoreUnavailableError, FencedError) as error:
                 raise TaskRejectedError(f"it cannot be done here now: {error}") from error
-            await self._answer(task, pid)
-            await self._start(process)
+            try:
+                await self._answer(task, pid)
+            finally:  # it is held here, so nobody else will run it
+                await self._start(process)
         if process is not None:
             await self._slots.given_up(process)
 

@@ -5,8 +5,8 @@ others have filled the slots meanwhile, and so do children, which run where thei
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 from drupe.engine.listener import ProcessListener
@@ -32,6 +32,8 @@ class Slots:
         self._runner = runner
         self._count = count
         self._reserved = 0
+        self._preceded = 0
+        """Whether somebody goes first; so many times."""
         self._stirred: asyncio.Future[None] | None = None
         runner.add_listener(_Stir(self))
 
@@ -39,16 +41,29 @@ class Slots:
         """Get how many are free; negative when more take steps than there are slots."""
         return self._count - self._reserved - len(self._runner.active())
 
+    @contextmanager
+    def precedence(self) -> Iterator[None]:
+        """Keep the slots, for the time of the block, for what somebody has left behind: it was begun before all else."""
+        self._preceded += 1
+        try:
+            yield
+        finally:
+            self._preceded -= 1
+            self.stir()
+
     @asynccontextmanager
-    async def reserved(self) -> AsyncIterator[None]:
+    async def reserved(self, *, first: bool = False) -> AsyncIterator[None]:
         """Have a slot kept, for the time of the block, for a process that is to be run.
+
+        Args:
+            first: it is taken up within `precedence`.
 
         Raises:
             TaskRejectedError: none got free soon, or the runner takes nothing on any more.
         """
         try:
             async with asyncio.timeout(_PATIENCE):
-                while self.free() < 1:
+                while self.free() < 1 or (self._preceded and not first):
                     await self._stir()
         except TimeoutError:
             raise TaskRejectedError("no slot is free here") from None

@@ -23,6 +23,7 @@ from drupe.service.attendant import POLL
 from drupe.service.classes import ListedClasses
 from drupe.service.controller import Controller
 from drupe.service.database import Database
+from drupe.service.deaths import Deaths
 from drupe.service.presence import Presence
 from drupe.service.profile import LOCAL, Settings
 from drupe.service.runner import Runner
@@ -195,7 +196,15 @@ async def open_worker(settings: Settings, *, slots: int = SLOTS, queue: str = DE
         communicator=communicator,
     )
     async with runner:
-        yield Worker(runner, communicator, registry, dead=presence.departed, slots=slots, queue=queue)
+        yield Worker(
+            runner,
+            communicator,
+            registry,
+            dead=presence.departed,
+            slots=slots,
+            queue=queue,
+            deaths=Deaths(presence),
+        )
 
 
 @asynccontextmanager

@@ -1,13 +1,13 @@
 """A worker: it takes tasks, runs what they ask for, and looks after what nobody runs any more.
 
 Its communicator lives on a thread of its own, so that others reach it whatever a step does to the loop. It takes as many
-tasks as it has free slots. Every few seconds it looks for processes of the store that could go on and that nobody holds: their
-owner died, or was stopped, or they were parked and something has happened that they waited for. So a worker that is killed
-costs its processes a few seconds, and the step that ran. What waits is parked: it takes no memory here.
+tasks as it has free slots. Every few seconds, and at once when an owner on its machine dies, it looks for processes of the store
+that could go on and that nobody holds: their owner died, or was stopped, or they were parked and something has happened that they
+waited for. So a worker that is killed costs its processes a moment, and the step that ran. What waits is parked: it takes no
+memory here.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -25,6 +25,8 @@ from drupe.errors import (
 )
 from drupe.interfaces.communicator import DEFAULT_QUEUE, Communicator
 from drupe.interfaces.registry import Registry
+from drupe.runtime.clock import tick
+from drupe.service.deaths import Deaths
 from drupe.service.launcher import Launcher
 from drupe.service.parking import AFTER as PARKING
 from drupe.service.runner import Runner
@@ -53,6 +55,7 @@ class Worker:
         queue: which queue of tasks.
         sweep: seconds between two looks for processes that nobody holds.
         park: seconds that a process waits, or is paused, before it is given back to the store.
+        deaths: has it look at once when somebody has died; None leaves it to looking.
     """
 
     def __init__(  # noqa: PLR0913 (each is said once, where it is put together)
@@ -66,6 +69,7 @@ class Worker:
         queue: str = DEFAULT_QUEUE,
         sweep: float = SWEEP,
         park: float = PARKING,
+        deaths: Deaths | None = None,
     ) -> None:
         self._runner = runner
         runner.be_careful()
@@ -76,12 +80,18 @@ class Worker:
         self._slots = Slots(runner, slots)
         self._queue = queue
         self._sweep = sweep
-        self._pause = park / 2
+        self._interval = park / 2
         self._parking = runner.parking(after=park)
+        self._deaths = deaths
+        self._cut_short = False
+        """Whether something was left because no slot was free."""
+        self._missing: dict[tuple[str, int], float] = {}
+        """Processes, with their epochs, that the store says are held here and that are not at hand, and since when."""
+        self._looked = tick()
         self.runner = runner
         """What runs processes."""
         self._stirred = asyncio.Event()
-        runner.add_listener(_Ends(self._stirred.set))
+        runner.add_listener(_Ends(self._stir))
         self._left: dict[str, str] = {}
         """Processes that cannot be run here, and why: each is told of once."""
 
@@ -116,45 +126,89 @@ class Worker:
             return self._runner.running()
         return []
 
+    def _stir(self, parent: str) -> None:
+        if not self._runner.progress(parent).here:
+            self._stirred.set()
+
     # --- what nobody holds -----------------------------------------------------------------------------------
 
     async def _sweep_again_and_again(self) -> None:
         while not self._runner.stopping:
             self._stirred.clear()
             try:
-                while await self.sweep():
+                while await self.sweep() and not self._is_over():
                     pass
             except StoreError as error:
                 _LOG.warning("the store could not be looked through: %s", error)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._sweep):
-                    await self._stirred.wait()
+            if not self._cut_short:  # else it has waited for a slot, and goes on waiting
+                await self._pause()
         raise FencedError(f"worker {self._runner.owner} was declared dead by others, which run its processes now")
+
+    async def _pause(self) -> None:
+        """Wait for a while, or until there may be something to do."""
+        loop = asyncio.get_running_loop()
+        news: list[asyncio.Task[Any]] = [loop.create_task(self._stirred.wait())]
+        if self._deaths is not None:
+            news.append(loop.create_task(self._deaths.next(timeout=self._sweep)))
+        try:
+            await asyncio.wait(news, timeout=self._sweep, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in news:
+                task.cancel()
+            await asyncio.gather(*news, return_exceptions=True)
 
     async def sweep(self) -> list[str]:
         """Take up what could go on and is held by nobody, as far as there are slots; get the pids."""
+        self._cut_short = False
         # What cannot be run here stays where it is, and must not hide what can.
         limit = max(_PAGE, 2 * self._count) + len(self._left)
-        found = await self._runner.store.free(dead=self._dead(), limit=limit)
-        # At once, so that they share commits; but one after the other where somebody died: see `suspicion`.
-        quiet = [record for record in found if record.owner is None and not record.attempts]
-        taken = await asyncio.gather(*map(self._take_up, quiet))
-        pids = [record.pid for record, was_taken in zip(quiet, taken, strict=True) if was_taken]
-        for record in found:
-            troubled = record.owner is not None or record.attempts
-            if troubled and record.owner != self._runner.owner and await self._take_up(record):
-                pids.append(record.pid)
-        return pids
+        found = [
+            record
+            for record in await self._runner.store.free(dead=self._dead(), limit=limit)
+            if record.owner != self._runner.owner
+        ]
+        found += await self._forsaken()
+        if not found:
+            return []
+        with self._slots.precedence():
+            # At once, so that they share commits; but one after the other where somebody died: see `suspicion`.
+            quiet = [record for record in found if record.owner is None and not record.attempts]
+            taken = await asyncio.gather(*map(self._take_up, quiet))
+            pids = [record.pid for record, was_taken in zip(quiet, taken, strict=True) if was_taken]
+            troubled = [record for record in found if record.owner is not None or record.attempts]
+            return pids + [record.pid for record in troubled if not self._is_over() and await self._take_up(record)]
+
+    def _is_over(self) -> bool:
+        return self._cut_short or self._runner.stopping
+
+    async def _forsaken(self) -> list[Record]:
+        """Get what was given up here because the store failed, or whose claim was committed and the answer lost.
+
+        Nobody else may take it. One that was born a moment ago looks the same, but not for long.
+        """
+        runner, now = self._runner, tick()
+        if now - self._looked < self._sweep:
+            return []
+        self._looked = now
+        held = await runner.store.held(runner.owner)
+        missing = [(pid, epoch) for pid, epoch in held.items() if not runner.progress(pid).here]
+        self._missing = {key: self._missing.get(key, now) for key in missing}
+        old = [pid for (pid, _), since in self._missing.items() if now - since >= self._sweep]
+        records = [await runner.store.record(pid) for pid in old]
+        return [record for record in records if record.owner == runner.owner and not record.paused]
 
     async def _take_up(self, record: Record) -> bool:
         pid = record.pid
-        if self._runner.stopping:
+        if self._is_over():
             return False
         try:
             self._registry.find(record.kind)
-            async with self._slots.reserved():
+            async with self._slots.reserved(first=True):
                 await self._runner.resume(pid)
-        except (OwnedError, TaskRejectedError):
+        except OwnedError:
+            return False
+        except TaskRejectedError:
+            self._cut_short = True
             return False
         except (UnknownClassError, CorruptedError, SnapshotError) as error:
             if self._left.get(pid) != str(error):
@@ -166,7 +220,7 @@ class Worker:
 
     async def _park_again_and_again(self) -> None:
         while not self._runner.stopping:
-            await asyncio.sleep(self._pause)
+            await asyncio.sleep(self._interval)
             try:
                 await self._parking.look()
             except StoreError as error:
@@ -176,7 +230,7 @@ class Worker:
 class _Ends(ProcessListener):
     """Has the worker look when a process ended: its parent may have waited for that, and be held by nobody."""
 
-    def __init__(self, stir: Callable[[], None]) -> None:
+    def __init__(self, stir: Callable[[str], None]) -> None:
         self._stir = stir
 
     def on_process_finished(self, process: Any, outputs: Any) -> None:
@@ -190,4 +244,4 @@ class _Ends(ProcessListener):
 
     def _tell(self, process: Any) -> None:
         if process.parent is not None:
-            self._stir()
+            self._stir(process.parent)

@@ -1,0 +1,54 @@
+"""Hearing of it when an owner on this machine dies, so that what it held is taken up at once.
+
+The kernel lets go of the lock of an interpreter that ends, and tells nobody. So the locks of those who live are tried
+often: that is two system calls for each of them. It is a hint: looking through the store finds the same, later.
+"""
+
+import asyncio
+from typing import Final
+
+from drupe.runtime.clock import tick
+from drupe.service.presence import Presence
+
+LOOKS: Final = 0.1
+"""Seconds between two looks."""
+
+
+class Deaths:
+    """What becomes of the owners of one machine.
+
+    Args:
+        presence: how they show that they live.
+        interval: seconds between two looks.
+    """
+
+    def __init__(self, presence: Presence, *, interval: float = LOOKS) -> None:
+        self._presence = presence
+        self._interval = interval
+        self._stamp: int | None = None
+        self._living: set[str] = set()
+        self._dead: set[str] = set()
+        """They stay so: no owner has the name of another."""
+        self.fresh()
+
+    async def next(self, *, timeout: float) -> bool:
+        """Wait until somebody has died since the last time, for ``timeout`` seconds at most; tell whether somebody has."""
+        until = tick() + timeout
+        while not self.fresh():
+            left = until - tick()
+            if left <= 0:
+                return False
+            await asyncio.sleep(min(self._interval, left))
+        return True
+
+    def fresh(self) -> set[str]:
+        """Get who has died since the last time."""
+        stamp = self._presence.stamp()
+        if stamp != self._stamp:  # somebody came or left
+            self._stamp, known = stamp, self._presence.known()
+            self._dead &= known
+            self._living = known - self._dead
+        found = {owner for owner in self._living if self._presence.is_dead(owner)}
+        self._living -= found
+        self._dead |= found
+        return found
