@@ -22,7 +22,7 @@ ERRORS = {kind for kind in below(errors.DrupeError) if kind.__module__ == "drupe
 
 
 def test_the_codes_are_the_released_ones() -> None:
-    assert [code.value for code in ExitCode] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 130]
+    assert [code.value for code in ExitCode] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 130]
     assert list(MEANING) == list(ExitCode)
 
 

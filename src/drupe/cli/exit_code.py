@@ -28,6 +28,7 @@ class ExitCode(IntEnum):
     MESSAGE = 10
     REFUSED = 11
     AILING = 12
+    FAILING = 13
     INTERRUPTED = 130
 
 
@@ -46,6 +47,7 @@ MEANING: Final[Mapping[ExitCode, str]] = MappingProxyType(
         ExitCode.MESSAGE: "a message could not be sent, or nobody answered",
         ExitCode.REFUSED: "an order to a process was refused",
         ExitCode.AILING: "`drupe doctor` found something that does not work",
+        ExitCode.FAILING: "the workers of `drupe worker --processes` end before they are at work",
         ExitCode.INTERRUPTED: "interrupted; the process goes on with `drupe resume`",
     }
 )

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import Iterable
+import signal
+import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
@@ -27,21 +29,36 @@ _queue = click.option("--queue", default=DEFAULT_QUEUE, show_default=True, metav
 @click.option(
     "--grace", type=click.FloatRange(0), default=30.0, show_default=True, metavar="SECONDS", help="For steps to end."
 )
+@click.option(
+    "--processes", type=click.IntRange(1), help="So many workers, each in a program of its own, and a parent."
+)
+@click.option("--heart", type=int, hidden=True)
 @global_flags()
 @click.pass_context
-def worker(context: click.Context, *, slots: int, queue: str, grace: float) -> int:
+def worker(
+    context: click.Context, *, slots: int, queue: str, grace: float, processes: int | None, heart: int | None
+) -> int:
     """Run what is submitted, and what nobody runs any more, until Ctrl-C or SIGTERM.
 
     Then nothing new is begun, and running steps have time to end; what does not end is repeated by whoever runs it
     next. A second signal ends at once. Any number of workers may share a store.
+
+    With --processes the workers are children of a small program that runs nothing itself: one that dies is started anew,
+    one that is frozen is ended, and signals are handed on.
     """
     session = session_of(context)
+    if processes is not None:
+        from drupe.cli.nursery import Nursery
+
+        words = ["worker", "--slots", str(slots), "--queue", queue, "--grace", str(grace), *session.words()]
+        command = [sys.executable, "-m", "drupe", *words]
+        return Nursery(command, processes, patience=session.settings.lease, note=session.note).run()
     for error in bring_classes(session):
         session.note(f"warning: {error}")
-    return asyncio.run(_work(session, slots=slots, queue=queue, grace=grace))
+    return asyncio.run(_work(session, slots=slots, queue=queue, grace=grace, heart=heart))
 
 
-async def _work(session: Session, *, slots: int, queue: str, grace: float) -> ExitCode:
+async def _work(session: Session, *, slots: int, queue: str, grace: float, heart: int | None) -> ExitCode:
     from drupe.cli.interrupt import listening
     from drupe.cli.log import logged
     from drupe.cli.progress import Lines
@@ -66,10 +83,27 @@ async def _work(session: Session, *, slots: int, queue: str, grace: float) -> Ex
 
             with listening(ask, notice):
                 session.say(f"worker {runner.owner}: {slots} slots, queue {queue!r}")
-                abandoned = await working.work(stop, grace=grace)
+                with _beating(heart):
+                    abandoned = await working.work(stop, grace=grace)
             _name(session, abandoned)
         farewell.stop()
     return ExitCode.OK
+
+
+@contextlib.contextmanager
+def _beating(wire: int | None) -> Iterator[None]:
+    """Tell the parent, if there is one, that this program lives; when there is none any more, stop as by SIGTERM."""
+    if wire is None:
+        yield
+        return
+    from drupe.cli.nursery import Heart
+
+    heart = Heart(wire, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    heart.start()
+    try:
+        yield
+    finally:
+        heart.stop()
 
 
 def _end(session: Session, abandoned: Iterable[Any]) -> None:
