@@ -52,6 +52,12 @@ bench: $(VENV)/.demo $(VENV)/.dev $(BENCH)/.plumpy $(PEERS)/.services ## Measure
 	@tools/postgresql
 	@$(BIN)/python benchmarks/run.py
 
+NUMBER ?= 10000
+
+.PHONY: parked
+parked: $(VENV)/.dev ## Have NUMBER=10000 processes wait in one worker: its memory, how soon one wakes, how fast all do
+	@$(BIN)/python benchmarks/parked.py --number $(NUMBER)
+
 SECONDS ?= 60
 
 .PHONY: fuzz

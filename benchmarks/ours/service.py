@@ -143,7 +143,7 @@ def _filled(store: str, processes: int):
 
 
 @functools.cache
-def _worker(store: str, broker: str):
+def worker_on(store: str, broker: str):
     """Start a worker; get its settings and the program."""
     settings = _settings(store, broker)
     places = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
@@ -167,7 +167,7 @@ def _worker(store: str, broker: str):
 
 def through_worker(watch: Stopwatch, *, size: int, flight: int, store: str, broker: str = "local") -> int:
     """From asking a worker in another program to the outputs."""
-    settings, _ = _worker(store, broker)
+    settings, _ = worker_on(store, broker)
 
     async def main():
         async with open_remote(settings) as remote:
@@ -190,7 +190,7 @@ async def _waits(store, pid, *, parked=False):
 
 def signalled(watch: Stopwatch, *, size: int, store: str) -> int:
     """From a signal out of another program to the end of the process that waited for it."""
-    settings, _ = _worker(store, "local")
+    settings, _ = worker_on(store, "local")
 
     async def main():
         async with open_remote(settings) as remote:
@@ -211,7 +211,7 @@ def signalled(watch: Stopwatch, *, size: int, store: str) -> int:
 
 def waiting(watch: Stopwatch, *, size: int, store: str) -> int:
     """Memory that a worker takes for processes which wait for a signal."""
-    settings, worker = _worker(store, "local")
+    settings, worker = worker_on(store, "local")
 
     async def main():
         async with open_remote(settings) as remote:
@@ -235,5 +235,5 @@ def waiting(watch: Stopwatch, *, size: int, store: str) -> int:
 
 def idle(watch: Stopwatch, *, store: str) -> int:
     """Memory of a worker that has run one process."""
-    watch.bytes = memory.resident(_worker(store, "local")[1].pid)
+    watch.bytes = memory.resident(worker_on(store, "local")[1].pid)
     return 1

@@ -42,6 +42,16 @@ def test_every_row_runs_and_says_what_it_took(group: str) -> None:
             assert side.get("median", 0.0) > 0.0, (row["name"], name, side)
 
 
+@pytest.mark.slow
+def test_those_that_wait_are_all_woken() -> None:
+    command = [sys.executable, "parked.py", "--number", "300"]
+
+    ended = subprocess.run(command, cwd=BENCHMARKS, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0, ended.stderr
+    assert "forgotten: 0" in ended.stdout
+
+
 @pytest.mark.parametrize(
     ("target", "medians", "reached"),
     [

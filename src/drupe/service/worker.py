@@ -133,18 +133,23 @@ class Worker:
 
     async def sweep(self) -> list[str]:
         """Take up what could go on and is held by nobody, as far as there are slots; get the pids."""
-        taken: list[str] = []
         # What cannot be run here stays where it is, and must not hide what can.
         limit = max(_PAGE, 2 * self._count) + len(self._left)
-        for record in await self._runner.store.free(dead=self._dead(), limit=limit):
-            if self._runner.stopping:
-                break
-            if record.owner != self._runner.owner and await self._take_up(record):
-                taken.append(record.pid)
-        return taken
+        found = await self._runner.store.free(dead=self._dead(), limit=limit)
+        # At once, so that they share commits; but one after the other where somebody died: see `suspicion`.
+        quiet = [record for record in found if record.owner is None and not record.attempts]
+        taken = await asyncio.gather(*map(self._take_up, quiet))
+        pids = [record.pid for record, was_taken in zip(quiet, taken, strict=True) if was_taken]
+        for record in found:
+            troubled = record.owner is not None or record.attempts
+            if troubled and record.owner != self._runner.owner and await self._take_up(record):
+                pids.append(record.pid)
+        return pids
 
     async def _take_up(self, record: Record) -> bool:
         pid = record.pid
+        if self._runner.stopping:
+            return False
         try:
             self._registry.find(record.kind)
             async with self._slots.reserved():
