@@ -2,6 +2,8 @@
 
 import asyncio
 import threading
+from functools import partial
+from itertools import count
 
 import pytest
 
@@ -86,7 +88,9 @@ async def test_no_batch_is_larger_than_the_limit(work, writer):
     assert [len(batch) for batch in work.batches] == [1, 10, 10, 5]
 
 
-async def test_of_many_only_half_are_taken_if_that_is_wanted(work):
+@pytest.mark.parametrize(("seconds", "sizes"), [(0.0, [1, 100, 50, 50]), (1.0, [1, 200])])
+async def test_of_many_only_half_are_taken_if_that_pays(work, monkeypatch, seconds, sizes):
+    monkeypatch.setattr("drupe.runtime.writer.tick", partial(next, count(step=seconds)))
     writer = Writer(work, name="echo", closed=ClosedError, halving=True)
     await writer.start()
     await held(work, writer)
@@ -94,7 +98,7 @@ async def test_of_many_only_half_are_taken_if_that_is_wanted(work):
     work.gate.set()
     assert await asyncio.gather(*asked) == list(range(200))
     await writer.close()
-    assert [len(batch) for batch in work.batches] == [1, 100, 50, 50]
+    assert [len(batch) for batch in work.batches] == sizes
 
 
 async def test_an_answer_that_is_an_exception_is_raised(writer):

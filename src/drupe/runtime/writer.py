@@ -12,6 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from drupe.runtime import bridge
+from drupe.runtime.clock import tick
 
 Request = TypeVar("Request")
 Taken = TypeVar("Taken", contravariant=True)
@@ -20,6 +21,8 @@ _BATCH: Final = 4096
 """So many requests at most are answered together: a flood does not make everybody wait for all of it."""
 _MANY: Final = 64
 """So many that wait are not halved: each commit has its price."""
+_QUICK: Final = 0.0005, 0.00003
+"""Seconds for a batch, and more for each request in it: what takes longer waits for a disk, and twice is twice as long."""
 
 
 class Work(Protocol[Taken]):
@@ -50,7 +53,8 @@ class Writer(Generic[Request]):
         closed: makes the error for a request that comes before `start` or after `close`.
         batch: how many requests at most are answered together.
         halving: whether, of many that wait, only half are taken: those who get an answer go on while the thread waits
-            for that of the others. It pays where the thread waits for another program, and not for a disk alone.
+            for that of the others. It is done as long as it pays: where the thread waits for another program, and not
+            for a slow disk.
     """
 
     def __init__(
@@ -66,7 +70,7 @@ class Writer(Generic[Request]):
         self._name = name
         self._closed = closed
         self._batch = batch
-        self._halving = halving
+        self._halving = self._quick = halving
         self._queue: SimpleQueue[tuple[Request, asyncio.Future[Any]] | None] = SimpleQueue()
         self._refuse: Callable[[], BaseException] | None = closed
         self._thread: bridge.Thread | None = None
@@ -132,18 +136,20 @@ class Writer(Generic[Request]):
         queue = self._queue
         items = [queue.get()]
         more = min(queue.qsize(), self._batch - 1)
-        if self._halving and more > _MANY:
+        if self._halving and self._quick and more > _MANY:
             more //= 2
         items += [queue.get_nowait() for _ in range(more)]
         batch = [item for item in items if item is not None]
         last = len(batch) < len(items)
         if not batch:
             return False
+        begun = tick()
         try:
             answers = self._work.answer([request for request, _ in batch])
         except BaseException as error:
             _tell([(future, error) for _, future in batch])
             raise
+        self._quick = tick() - begun < _QUICK[0] + _QUICK[1] * len(batch)
         _tell([(future, answer) for (_, future), answer in zip(batch, answers, strict=True)])
         return not last
 

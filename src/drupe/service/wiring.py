@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from drupe.errors import SettingsError
 from drupe.interfaces.communicator import DEFAULT_QUEUE, Communicator, FarCommunicator
 from drupe.interfaces.registry import Registry
 from drupe.interfaces.store import Store
+from drupe.interfaces.task_queue import TaskQueue
 from drupe.messaging.local.communicator import LocalCommunicator
 from drupe.messaging.loop import LoopCommunicator
 from drupe.messaging.thread import ThreadCommunicator
@@ -93,7 +94,7 @@ def communicator_for(settings: Settings, store: Store) -> FarCommunicator:
 
 def _maker(settings: Settings, store: Store) -> Callable[[], Communicator]:
     if settings.broker == LOCAL:
-        return partial(LocalCommunicator, meeting_folder(settings), store.tasks)
+        return partial(LocalCommunicator, meeting_folder(settings), _tasks(settings, store))
     try:
         from drupe.messaging.rabbitmq.communicator import RabbitmqCommunicator
         from drupe.messaging.rabbitmq.topology import Topology
@@ -103,6 +104,15 @@ def _maker(settings: Settings, store: Store) -> Callable[[], Communicator]:
     make = partial(RabbitmqCommunicator, settings.broker, topology=topology, keys=keys.of(settings))
     make()  # what cannot be is refused here, and not on the thread
     return make
+
+
+def _tasks(settings: Settings, store: Store) -> TaskQueue:
+    """Get the queue of tasks for those who meet in a folder; in a database it may be that of other machines, too."""
+    if not isinstance(settings.store, Database):
+        return store.tasks
+    from drupe.storage.postgres.task_queue import PostgresTaskQueue, SharedTaskQueue
+
+    return SharedTaskQueue(cast("PostgresTaskQueue", store.tasks))
 
 
 @asynccontextmanager

@@ -2,12 +2,14 @@
 
 from itertools import product
 
+import msgspec
 import pytest
 
 from drupe.core.lifecycle import State
-from drupe.core.record import Query
+from drupe.core.record import Query, Retention, birth_record
 from drupe.storage.postgres import address, connection, inbox, listing, ownership, read, task_queue, write
 from drupe.storage.postgres.column import Numbers, Texts
+from drupe.testing.store_case import birth, step
 
 pytestmark = pytest.mark.service("postgres")
 
@@ -89,3 +91,22 @@ def test_a_page_has_what_the_ranges_have_newest_first(db):
 def test_whatever_is_looked_up_is_found_by_an_index(db, statement, values):
     lines = plan(db, statement, values)
     assert not [line for line in lines if "Seq Scan" in line], lines
+
+
+def test_a_step_is_found_by_its_pid_however_many_processes_somebody_holds(db):
+    db.execute("UPDATE process SET owner = 'me'")
+    db.execute("ANALYZE process")
+    said = []
+
+    class Plan:
+        retention = Retention()
+
+        def execute(self, statement, values):
+            said.extend(plan(db, statement, values))
+            return db.execute("SELECT 'p'")
+
+    change = step(birth_record(birth("p")))
+    write._advance(Plan(), write._SAVE, [change, msgspec.structs.replace(change, pid="q")])
+    db.execute("UPDATE process SET owner = NULL")
+    assert any("Index Scan using process_pkey on process" in line for line in said), said
+    assert not any("process_by" in line or "Seq Scan" in line for line in said), said

@@ -13,12 +13,15 @@ Durability = Literal["full", "process"]
 Db = psycopg.Connection[tuple[Any, ...]]
 
 _PREPARE: Final = 2  # a batch is planned once, not each time
-# Every statement here is meant as a look-up in an index, also while a table is so small, or so new, that the server
-# would read all of it. One who is frozen within a transaction is thrown out, so that the rows it holds become free.
+# Every statement here is meant as look-ups in an index, one for each row that is asked for, also while a table is so
+# small, or so new, that the server would rather read all of it. One who is frozen within a transaction is thrown out, so that the rows it holds become free.
 _SESSION: Final = """
     SET search_path TO {schema}, pg_temp;
     SET synchronous_commit TO {commit};
     SET enable_seqscan TO off;
+    SET enable_bitmapscan TO off;
+    SET enable_hashjoin TO off;
+    SET enable_mergejoin TO off;
     SET jit TO off;
     SET plan_cache_mode TO force_generic_plan;
     SET default_transaction_isolation TO 'read committed';

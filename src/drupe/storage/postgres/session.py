@@ -19,6 +19,7 @@ from drupe.storage.postgres.failure import translate
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
+_SHOW: Final = "SELECT pg_advisory_lock_shared(hashtextextended('drupe.' || current_schema() || '.' || %s, 0))"
 
 
 class Session:
@@ -41,6 +42,7 @@ class Session:
         self._random = Random()  # noqa: S311 (nothing is kept secret by it)
         self._db: Db | None = None
         self._backend: Backend | None = None
+        self._shown: set[str] = set()
 
     def begin(self) -> None:
         """Connect.
@@ -76,11 +78,19 @@ class Session:
                 if self._backend is not None:
                     connection.end(db, self._backend)
                 self._backend = connection.backend(db)
+                for name in self._shown:
+                    db.execute(_SHOW, (name,))
             except BaseException:
                 db.close()
                 raise
             self._db = db
         return self._db
+
+    def show(self, name: str) -> None:
+        """Have everybody see, from now on and as long as this connection is there, that who has this name lives."""
+        if name not in self._shown:
+            self.connected().execute(_SHOW, (name,))
+            self._shown.add(name)
 
     def recover(self) -> bool:
         """Leave the transaction after an error; True when the connection is lost."""

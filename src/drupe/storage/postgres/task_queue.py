@@ -7,11 +7,14 @@ from typing import Any, Final
 from drupe.core.message import Task, decode_message, encode_message
 from drupe.errors import MessageError
 from drupe.interfaces.task_queue import Taken
+from drupe.runtime.clock import tick
 from drupe.storage.postgres.column import Blobs, Numbers, Texts
 from drupe.storage.postgres.read import Read
 from drupe.storage.postgres.row import Execute
 from drupe.storage.postgres.transaction import NOW, Touched, Transaction, Write, one_by_one
 
+_LOOK: Final = 10.0
+"""Seconds after which it is looked for holders that are gone."""
 _LOG: Final = logging.getLogger("drupe.storage")
 
 Rows = list[tuple[str, bytes, int]]
@@ -47,6 +50,14 @@ _RELEASE: Final = f"""
     UPDATE task SET holder = NULL, due = {NOW} + nullif(%(delay)s::float8, 0)
     WHERE id = %(id)s AND attempt = %(attempt)s AND holder IS NOT NULL"""  # noqa: S608 (written out)
 _FORGET: Final = "UPDATE task SET holder = NULL, due = NULL WHERE holder = %s"
+# Who holds something shows by a lock of its connection that it lives.
+_ABSENT: Final = """
+    SELECT holder FROM (SELECT DISTINCT holder FROM task WHERE holder IS NOT NULL) AS holders
+    WHERE hashtextextended('drupe.' || current_schema() || '.' || holder, 0) NOT IN (
+        SELECT (classid::int8 << 32) | objid::int8 FROM pg_locks
+        WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    )"""
 _HOLDERS: Final = "SELECT DISTINCT holder FROM task WHERE holder IS NOT NULL ORDER BY holder"
 
 
@@ -88,6 +99,42 @@ class PostgresTaskQueue:
         found: list[str] = await self._read(_holders, None)
         return found
 
+    async def absent(self) -> list[str]:
+        """Get who holds a task and has no connection to the database, on whichever machine."""
+        found: list[str] = await self._read(_absent, None)
+        return found
+
+
+class SharedTaskQueue:
+    """The queue as programs of several machines use it: of those who hold a task, others know only whether they are connected.
+
+    It names those as holders who are not, and puts back what they have, once they were missing twice.
+
+    Args:
+        queue: the queue itself.
+    """
+
+    def __init__(self, queue: PostgresTaskQueue) -> None:
+        self._queue = queue
+        self._missing: set[str] = set()
+        self._look_at = tick() + _LOOK
+        self.put, self.settle = queue.put, queue.settle
+        self.release, self.forget = queue.release, queue.forget
+
+    async def take(self, queue: str, *, holder: str, limit: int) -> list[Taken]:
+        if tick() >= self._look_at:
+            self._look_at = tick() + _LOOK
+            await self._look()
+        return await self._queue.take(queue, holder=holder, limit=limit)
+
+    async def holders(self) -> list[str]:
+        return await self._queue.absent()
+
+    async def _look(self) -> None:
+        before, self._missing = self._missing, set(await self._queue.absent())
+        for holder in sorted(before & self._missing):
+            _LOG.warning("%d tasks of %s, which is gone, are put back", await self._queue.forget(holder), holder)
+
 
 def _read_task(id: str, body: bytes, attempt: int) -> Taken | None:
     """Get a task; one that is damaged stays held, so that it is in nobody's way and can be looked at."""
@@ -115,6 +162,7 @@ def _put(tx: Transaction, asked: Sequence[Put]) -> Sequence[object]:
 
 def _take(tx: Transaction, asked: tuple[str, str, int]) -> Rows:
     queue, holder, limit = asked
+    tx.show(holder)
     if isinstance(tx.lost, list) and _has_all(tx, holder, tx.lost):
         return tx.lost
     return tx.execute(_TAKE, {"queue": queue, "holder": holder, "limit": limit, "time": tx.time}).fetchall()
@@ -141,6 +189,10 @@ def _release(tx: Transaction, asked: tuple[Held, float]) -> bool:
 def _forget(tx: Transaction, holder: str) -> int:
     number = tx.execute(_FORGET, (holder,)).rowcount
     return number or (tx.lost if isinstance(tx.lost, int) else 0)
+
+
+def _absent(execute: Execute, _: None) -> list[str]:
+    return [holder for (holder,) in execute(_ABSENT).fetchall()]
 
 
 def _holders(execute: Execute, _: None) -> list[str]:

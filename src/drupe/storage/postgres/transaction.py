@@ -60,13 +60,15 @@ class Transaction:
         execute: runs one statement.
         again: the request, which is alone then, may have been committed before, and its answer lost.
         lost: that answer, if so.
+        show: has everybody see that who has this name lives, as long as the connection is there.
         clock: what tells the time instead of the database, in tests.
     """
 
-    __slots__ = ("again", "clock", "execute", "lost", "max_bytes", "retention")
+    __slots__ = ("again", "clock", "execute", "lost", "max_bytes", "retention", "show")
 
     def __init__(self, clock: Clock | None, retention: Retention, max_bytes: int) -> None:
         self.execute: Callable[..., Cursor]
+        self.show: Callable[[str], None]
         self.again = False
         self.lost: object = None
         self.clock = clock
@@ -100,6 +102,7 @@ class Committer:
     def __init__(self, session: Session, *, transaction: Transaction, probe: Probe) -> None:
         self._session = session
         self._transaction = transaction
+        transaction.show = session.show
         self._probe = probe
         self._begun = self._sealed = self._committed = False
         self._answers: list[object] = []

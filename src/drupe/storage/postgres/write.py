@@ -29,6 +29,7 @@ _BESIDE: Final = """
         WHERE checkpoint.pid = moved.pid AND checkpoint.seq = moved.gone AND moved.gone > 0
     )
     SELECT pid FROM moved"""
+# The owner is asked for in a way that no index helps with: there may be a hundred thousand rows that have one.
 # The state and the pause as they were change no index: then the new version of a row lies beside the old one.
 _SAVE: Final = f"""
     WITH moved AS (
@@ -36,7 +37,7 @@ _SAVE: Final = f"""
             paused = given.paused, owner = CASE WHEN given.ends THEN NULL ELSE owner END
         FROM {_GIVEN}
         WHERE process.pid = given.pid AND process.epoch = given.epoch AND process.seq = given.seq - 1
-            AND process.owner IS NOT NULL
+            AND coalesce(process.owner, '') <> ''
         RETURNING given.*
     ), {_BESIDE}"""  # noqa: S608 (written out above)
 _OVERRULE: Final = f"""
