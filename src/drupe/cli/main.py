@@ -19,6 +19,7 @@ from drupe.cli.failure import report
 from drupe.cli.history import history
 from drupe.cli.keys import keys
 from drupe.cli.ps import ps
+from drupe.cli.retry import retry
 from drupe.cli.run import resume, run
 from drupe.cli.session import Session, global_flags
 from drupe.cli.show import show
@@ -30,7 +31,7 @@ from drupe.version import __version__
 SECTIONS = {
     "Run": (run, resume),
     "Share out": (submit, worker),
-    "Steer": (pause, play, kill, signal),
+    "Steer": (pause, play, kill, signal, retry),
     "Look": (ps, show, history, status, wait, watch),
     "Set up": (demo, config, doctor, keys, completion),
 }

@@ -35,6 +35,8 @@ class Birth(msgspec.Struct, frozen=True, kw_only=True):
     """The first checkpoint, without the inputs."""
     created: float
     """Seconds since 1970 (UTC)."""
+    state: State = State.CREATED
+    """Where it begins: one that tries another again begins where that one stood."""
     parent: str | None = None
     generation: int = 0
     """How often its line was retried."""
@@ -160,7 +162,7 @@ def birth_record(birth: Birth) -> Record:
         pid=birth.pid,
         kind=birth.kind,
         version=birth.version,
-        state=State.CREATED,
+        state=birth.state,
         paused=False,
         status=None,
         seq=1,

@@ -118,7 +118,7 @@ class StoredHost:
 
     def new_pid(self, parent: Any, key: str | None) -> str:
         """Get a new pid; that of a child follows from its parent, the step that makes it, and its place there."""
-        tenure = None if parent is None else parent._life.tenure
+        tenure: Tenure | None = None if parent is None else parent._life.tenure
         if tenure is None:
             return self._ids.pid()
         life = parent._life
@@ -126,8 +126,11 @@ class StoredHost:
             name, life.ordinal = f"#{life.ordinal}", life.ordinal + 1
         else:
             name = f"={key}"
-        text = f"{parent.pid}/{tenure.origin}/{life.generation}/{name}"
-        return blake2b(text.encode(), digest_size=16).hexdigest()
+        if (past := tenure.last.past) is not None and tenure.origin == 1:
+            for step in past.steps:
+                if (found := past.children.get(_child_pid(step, name))) is not None:
+                    return found
+        return _child_pid(f"{parent.pid}/{tenure.origin}/{life.generation}", name)
 
     def step_key(self, process: Any) -> str:
         """Get the name of the running step: it follows from the process and from where in its life it is."""
@@ -262,7 +265,9 @@ class StoredHost:
             )
         entered = event not in _STANDING
         origin = tenure.seq + 1 if entered else tenure.origin
-        return saving.snapshot_of(process, stage=stage, standing=standing, origin=origin, with_inputs=False)
+        snapshot = saving.snapshot_of(process, stage=stage, standing=standing, origin=origin, with_inputs=False)
+        past = tenure.last.past
+        return snapshot if past is None or entered else msgspec.structs.replace(snapshot, past=past)
 
     def _birth(self, process: Any) -> tuple[Birth, Snapshot]:
         life = process._life
@@ -371,6 +376,10 @@ class StoredHost:
 
     def _is_new(self, record: Record) -> bool:
         return record.owner == self.owner and record.epoch == 1 and record.seq == 1
+
+
+def _child_pid(step: str, name: str) -> str:
+    return blake2b(f"{step}/{name}".encode(), digest_size=16).hexdigest()
 
 
 def _note_answers(tenure: Tenure, change: Change) -> None:
