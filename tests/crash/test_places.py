@@ -25,6 +25,7 @@ SOURCE = Path(drupe.__file__).parent
 WRITES = {"join", "renew", "leave", "claim", "release", "create", "save", "delete", "ask", "answer", "overrule"}
 READS = {
     "held",
+    "owners",
     "record",
     "inputs",
     "checkpoint",

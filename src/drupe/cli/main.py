@@ -26,13 +26,14 @@ from drupe.cli.show import show
 from drupe.cli.steer import kill, pause, play, signal
 from drupe.cli.watching import status, wait, watch
 from drupe.cli.worker import submit, worker
+from drupe.cli.workers import workers
 from drupe.version import __version__
 
 SECTIONS = {
     "Run": (run, resume),
     "Share out": (submit, worker),
     "Steer": (pause, play, kill, signal, retry),
-    "Look": (ps, show, history, status, wait, watch),
+    "Look": (ps, show, history, status, wait, watch, workers),
     "Set up": (demo, config, doctor, keys, completion),
 }
 

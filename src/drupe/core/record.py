@@ -102,6 +102,16 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     digest: bytes
 
 
+class Owner(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who runs processes, as the store knows it."""
+
+    name: str
+    left: float | None
+    """Seconds that its lease lasts, below zero once it has run out; None: its machine was started anew since."""
+    held: int
+    """How many processes it holds."""
+
+
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One checkpoint as it was written, its hash verified."""
 

@@ -67,6 +67,7 @@ class Worker:
     ) -> None:
         self._runner = runner
         runner.be_careful()
+        runner.queue, runner.slots = queue, slots
         self._communicator = communicator
         self._registry = registry
         self._is_dead = is_dead

@@ -24,6 +24,7 @@ from drupe.errors import (
     UnknownOrderError,
     UnknownProcessError,
 )
+from drupe.interfaces.ambient import Clock
 
 MAX_BYTES: Final = 2 * 1024 * 1024
 """So large may the inputs or one checkpoint of a process be, unless a store is told otherwise."""
@@ -156,6 +157,11 @@ def check_claimable(row: Record) -> None:
     """
     if row.state in TERMINAL:
         raise InvalidStateError(f"process {row.pid} is {row.state} and cannot be claimed")
+
+
+def left(clock: Clock, boot: str, until: float) -> float | None:
+    """Get the seconds that a lease lasts; None if it is of another boot."""
+    return until - clock.steady() if boot == clock.boot() else None
 
 
 def released(row: Record) -> Record:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from drupe.core.order import Answer, Order, Receipt
-from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Page, Query, Record, Retention
+from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Owner, Page, Query, Record, Retention
 from drupe.errors import StoreUnavailableError
 from drupe.interfaces.ambient import Clock, Probe
 from drupe.runtime.clock import SystemClock
@@ -57,7 +57,8 @@ class SqliteStore:
     ) -> None:
         self.path = Path(path)
         self._probe = probe
-        transaction = Transaction(clock or SystemClock(), rule.check_retention(retention or Retention()), max_bytes)
+        self._clock = clock or SystemClock()
+        transaction = Transaction(self._clock, rule.check_retention(retention or Retention()), max_bytes)
         committer = Committer(
             functools.partial(connection.writing, self.path, durability=durability, busy_timeout=busy_timeout),
             path=self.path,
@@ -101,6 +102,9 @@ class SqliteStore:
 
     async def held(self, owner: str) -> dict[str, int]:
         return await self._read(read.held, owner)
+
+    async def owners(self) -> list[Owner]:
+        return await self._read(read.owners, self._clock)
 
     # --- writing -----------------------------------------------------------------------------------------
 
