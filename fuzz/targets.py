@@ -18,6 +18,7 @@ from drupe import Continue, Process, Wait, WorkChain, errors, field, while_
 from drupe.core.codec import CODEC
 from drupe.core.key import Key, KeyRing
 from drupe.core.message import (
+    AttendanceRequest,
     Broadcast,
     ContinueRequest,
     ExecuteRequest,
@@ -81,6 +82,7 @@ REQUESTS: Final = [
     PauseRequest(reason="lunch", cascade=True),
     KillRequest(force=True),
     StatusRequest(pid="p"),
+    AttendanceRequest(),
     SignalRequest(name="approved", payload={"by": ("me",)}),
 ]
 

@@ -29,7 +29,7 @@ def completed(*words: str) -> list[str]:
 
 
 def test_commands_are_completed(folder: Path) -> None:
-    assert completed("re") == ["resume"]
+    assert completed("re") == ["resume", "retry"]
 
 
 def test_files_are_completed_with_their_classes_and_none_is_run(folder: Path) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from drupe.core.entitlement import BY_FORM, BY_VERB, NEWS, check, needed
 from drupe.core.message import (
+    AttendanceRequest,
     Broadcast,
     Message,
     Reply,
@@ -46,6 +47,7 @@ def test_no_role_comes_before_one_that_it_includes() -> None:
     ("message", "role"),
     [
         (Rpc(id="1", recipient="p", body=request_body(StatusRequest(pid="p"))), READ),
+        (Rpc(id="1", recipient="p", body=request_body(AttendanceRequest())), READ),
         (Rpc(id="1", recipient="p", body={"verb": "kill"}), CONTROL),
         (Rpc(id="1", recipient="p", body={"verb": "signal"}), CONTROL),
         (Rpc(id="1", recipient="p", body={"verb": "launch"}), LAUNCH),

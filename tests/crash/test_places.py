@@ -26,6 +26,7 @@ WRITES = {"join", "renew", "leave", "claim", "release", "park", "create", "save"
 READS = {
     "held",
     "free",
+    "owners",
     "record",
     "inputs",
     "checkpoint",
@@ -49,6 +50,7 @@ AROUND = {
 
 HOST_FREE = {
     ("service/recovery.py", "save"): "a process that could not be brought up to date is paused before it has a host",
+    ("service/retrying.py", "create"): "whoever retries holds nothing, before nor after",
     ("service/controller.py", "ask"): "whoever asks holds nothing of the process",
     ("service/overruling.py", "answer"): "nor does who answers for what nobody holds",
 }

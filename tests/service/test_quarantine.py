@@ -149,6 +149,17 @@ async def test_played_again_it_has_all_its_attempts(programs, held):
         assert len(STARTS) == LIMIT + 1
 
 
+async def test_retried_it_is_played(programs):
+    runner, process = await quarantined(programs)
+    row = await runner.store.record(process.pid)
+    await runner.store.release(Fence(row.pid, row.epoch))
+
+    async with Controller(runner.store, poll=0.01) as controller:
+        row = await controller.retry(process.pid)
+
+    assert (row.pid, row.paused, row.attempts, row.retry_of) == (process.pid, False, 0, None)
+
+
 async def test_a_program_that_stops_has_not_died_of_it(programs):
     pid = await programs.launch_and_die()
     for _ in range(LIMIT + 1):

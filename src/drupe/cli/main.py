@@ -19,19 +19,21 @@ from drupe.cli.failure import report
 from drupe.cli.history import history
 from drupe.cli.keys import keys
 from drupe.cli.ps import ps
+from drupe.cli.retry import retry
 from drupe.cli.run import resume, run
 from drupe.cli.session import Session, global_flags
 from drupe.cli.show import show
 from drupe.cli.steer import kill, pause, play, signal
 from drupe.cli.watching import status, wait, watch
 from drupe.cli.worker import submit, worker
+from drupe.cli.workers import workers
 from drupe.version import __version__
 
 SECTIONS = {
     "Run": (run, resume),
     "Share out": (submit, worker),
-    "Steer": (pause, play, kill, signal),
-    "Look": (ps, show, history, status, wait, watch),
+    "Steer": (pause, play, kill, signal, retry),
+    "Look": (ps, show, history, status, wait, watch, workers),
     "Set up": (demo, config, doctor, keys, completion),
 }
 

@@ -16,6 +16,7 @@ from drupe.errors import NotEntitledError
 BY_VERB: Final[Mapping[str, Role]] = MappingProxyType(
     {
         "status": Role.READ,
+        "attendance": Role.READ,
         "look": Role.READ,  # what there is to see lies in the store
         "pause": Role.CONTROL,
         "play": Role.CONTROL,

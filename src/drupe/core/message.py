@@ -285,6 +285,10 @@ class StatusRequest(_Request, frozen=True, kw_only=True, tag="status"):
     pid: Pid
 
 
+class AttendanceRequest(_Request, frozen=True, kw_only=True, tag="attendance"):
+    """Say who you are and how much you have to do."""
+
+
 class LookRequest(_Request, frozen=True, kw_only=True, tag="look"):
     """There may be an order in the store for a process that you hold, or it may be yours no more: look."""
 
@@ -307,6 +311,7 @@ Request: TypeAlias = (
     | PlayRequest
     | KillRequest
     | StatusRequest
+    | AttendanceRequest
     | LookRequest
     | SignalRequest
 )

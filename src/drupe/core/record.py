@@ -36,6 +36,8 @@ class Birth(msgspec.Struct, frozen=True, kw_only=True):
     """The first checkpoint, without the inputs."""
     created: float
     """Seconds since 1970 (UTC)."""
+    state: State = State.CREATED
+    """Where it begins: one that tries another again begins where that one stood."""
     parent: str | None = None
     generation: int = 0
     """How often its line was retried."""
@@ -118,6 +120,16 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
     """A time, seconds since 1970 (UTC)."""
 
 
+class Owner(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who runs processes, as the store knows it."""
+
+    name: str
+    left: float | None
+    """Seconds that its lease lasts, below zero once it has run out; None: its machine was started anew since."""
+    held: int
+    """How many processes it holds."""
+
+
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One checkpoint as it was written, its hash verified."""
 
@@ -178,7 +190,7 @@ def birth_record(birth: Birth) -> Record:
         pid=birth.pid,
         kind=birth.kind,
         version=birth.version,
-        state=State.CREATED,
+        state=birth.state,
         paused=False,
         status=None,
         seq=1,

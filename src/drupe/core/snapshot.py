@@ -20,6 +20,15 @@ NO_INPUTS: Final = msgspec.Raw()
 """What stands for inputs that are kept elsewhere. This very object: another empty one would be written, and tear the rest."""
 
 
+class Past(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a process that tries another one again has to know of it until its first step has ended."""
+
+    steps: tuple[str, ...] = ()
+    """What the pids of the children followed from which that step made before, the last try first."""
+    children: dict[str, str] = {}
+    """By the pid of such a child, that of the process which stands for it now."""
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything of a process between two steps."""
 
@@ -45,6 +54,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     outline: str = ""
     """Digest of the outline that the cursor points into."""
     inputs: msgspec.Raw = NO_INPUTS
+    past: Past | None = None
+    """Of a process that tries another one again, and is in its first step."""
     data: msgspec.Raw
     """Encoded mapping: ``stage``, ``outputs``, ``fields``, ``ctx``, ``signals``."""
 

@@ -21,6 +21,40 @@ class Blocked(msgspec.Struct, frozen=True, kw_only=True):
     """Where in the step it was when it was noticed."""
 
 
+class Attendance(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody who runs processes says of itself."""
+
+    host: str
+    program: int
+    """The process id of its interpreter."""
+    version: str
+    """Of drupe."""
+    queue: str | None = None
+    """The queue that it takes tasks from; None if it takes none."""
+    slots: int | None = None
+    active: int = 0
+    """How many of its processes take steps."""
+    blocked: Blocked | None = None
+    """What keeps all of them waiting now."""
+
+    def as_body(self) -> dict[str, Any]:
+        """Get it as the body of a message."""
+        body: dict[str, Any] = msgspec.to_builtins(self)
+        return body
+
+    @classmethod
+    def of_body(cls, body: Any) -> "Attendance":
+        """Get it back from the body of a message.
+
+        Raises:
+            MessageError: it is something else.
+        """
+        try:
+            return msgspec.convert(body, cls)
+        except msgspec.ValidationError as error:
+            raise MessageError(f"not what a worker says of itself: {error}") from error
+
+
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """What only the owner of a process knows."""
 

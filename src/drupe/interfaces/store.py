@@ -8,7 +8,7 @@ nobody before it is durable. The suite that holds a backend to this is `drupe.te
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Protocol
 
-from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Page, Query, Record, Rest
+from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Owner, Page, Query, Record, Rest
 from drupe.interfaces.inbox import Inbox
 from drupe.interfaces.task_queue import TaskQueue
 
@@ -82,6 +82,10 @@ class Store(Inbox, Protocol):
 
     async def held(self, owner: str) -> dict[str, int]:
         """Get the epoch of each process that ``owner`` holds, by pid. Index look-up."""
+        ...
+
+    async def owners(self) -> "list[Owner]":
+        """Get everybody who has joined and not left, by name; also those whose lease has run out, until they are missed."""
         ...
 
     async def release(self, fence: Fence) -> None:

@@ -23,7 +23,7 @@ from drupe.core.message import (
     request_body,
 )
 from drupe.core.order import KILL, Order, Receipt
-from drupe.core.record import Query, Record
+from drupe.core.record import Query, Record, is_quarantined
 from drupe.core.status import Progress, Status
 from drupe.engine.process import Process
 from drupe.engine.registry import ClassRegistry
@@ -41,6 +41,7 @@ from drupe.service.news import News
 from drupe.service.outcome import outcome_of
 from drupe.service.overruling import Overruling
 from drupe.service.presence import Presence
+from drupe.service.retrying import Retrying
 from drupe.service.status import stored_status, with_progress
 
 _LOG: Final = logging.getLogger("drupe.service")
@@ -246,6 +247,25 @@ class Controller:
     ) -> list[Handle]:
         """Kill every living process that a query lists, by default all."""
         return await self._all(query, KillRequest(reason=reason, force=force), deadline)
+
+    async def retry(self, pid: str, *, deadline: float | None = DEADLINE) -> Record:
+        """Have a process tried again, and get the row of the one that does; a worker goes on with it.
+
+        For one that excepted that is a new one, which begins with its last checkpoint, has its finished children, and new
+        ones for those that failed (`Record.retry_of`). One that is quarantined is played, with all its attempts.
+
+        Raises:
+            InvalidStateError: it is neither, or was retried already and that has ended, too.
+            UnknownProcessError: there is no such process.
+            DeadlineError: it could not be done in time.
+        """
+        async with within(deadline, f"process {pid} was not retried"):
+            if is_quarantined(await self._store.record(pid)):
+                await (await self.play(pid, deadline=None)).settled(deadline=None)
+                return await self._store.record(pid)
+            row = await Retrying(self._store, clock=self._clock).retry(pid)
+            self._hints.go_on([row])
+            return row
 
     # --- looking ---------------------------------------------------------------------------------------------
 

@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from drupe.core.message import LookRequest, StatusRequest, read_request
-from drupe.core.status import Progress
+from drupe.core.message import AttendanceRequest, LookRequest, StatusRequest, read_request
+from drupe.core.status import Attendance, Progress
 from drupe.errors import MessageError
 
 if TYPE_CHECKING:
@@ -21,18 +21,25 @@ class Desk:
     Args:
         attend: looks for orders to a process, by default to any; see `Runner.attend`.
         progress: tells how far a process is; see `Runner.progress`.
+        attendance: tells who answers; see `Runner.attendance`.
     """
 
-    def __init__(self, attend: Callable[[str | None], "Future[None]"], progress: Callable[[str], Progress]) -> None:
+    def __init__(
+        self,
+        attend: Callable[[str | None], "Future[None]"],
+        progress: Callable[[str], Progress],
+        attendance: Callable[[], Attendance],
+    ) -> None:
         self._attend = attend
         self._progress = progress
+        self._attendance = attendance
 
     async def __call__(self, body: Any) -> Any:
         """Answer a call.
 
         Returns:
             To a look True, once it has looked: each order to the process was answered, or kept until the running step
-            ends. To a status the body of a `drupe.core.status.Progress`.
+            ends. To a status the body of a `drupe.core.status.Progress`, else that of an `Attendance`.
 
         Raises:
             MessageError: it asks for something else.
@@ -44,6 +51,8 @@ class Desk:
                 return True
             case StatusRequest(pid=pid):
                 return self._progress(pid).as_body()
+            case AttendanceRequest():
+                return self._attendance().as_body()
             case _:
                 raise MessageError(
                     f"{body['verb']}: an owner is asked to look, or for a status; orders are in the store"

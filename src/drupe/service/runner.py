@@ -1,6 +1,8 @@
 """Running stored processes in this interpreter: create, start, resume, wait, stop."""
 
 import asyncio
+import os
+import platform
 from collections.abc import Mapping
 from concurrent.futures import Future
 from types import TracebackType
@@ -9,7 +11,7 @@ from typing import Any, Final, Self, TypeVar
 from drupe.core.attributes import FrozenAttributes
 from drupe.core.control import Posture
 from drupe.core.lifecycle import TERMINAL
-from drupe.core.status import Progress
+from drupe.core.status import Attendance, Progress
 from drupe.engine.child import Origin
 from drupe.engine.listener import ProcessListener
 from drupe.engine.process import Process
@@ -35,6 +37,7 @@ from drupe.service.recovery import ATTEMPTS, StoredRecovery
 from drupe.service.stall import AFTER as STALL
 from drupe.service.stall import Stall
 from drupe.service.stored import StoredHost
+from drupe.version import __version__
 
 P = TypeVar("P", bound=Process)
 
@@ -83,6 +86,9 @@ class Runner:
         self.store = store
         ids = ids or RandomIds()
         self.owner = ids.owner()
+        self.queue: str | None = None
+        """What it is given tasks from, and how many at a time, if somebody does."""
+        self.slots: int | None = None
         self._presence = presence
         self._seconds = lease
         self._host = StoredHost(store, self.owner, clock=clock or SystemClock(), ids=ids, probe=probe)
@@ -95,7 +101,9 @@ class Runner:
         self._attendant = Attendant(self._host, probe=probe, interval=poll)
         self._stall = Stall(after=stall)
         self._contact = (
-            None if communicator is None else Contact(communicator, self._host, Desk(self.attend, self.progress))
+            None
+            if communicator is None
+            else Contact(communicator, self._host, Desk(self.attend, self.progress, self.attendance))
         )
         self._lease = Lease(store, self.owner, lease, self._fenced)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -237,6 +245,18 @@ class Runner:
         process = self._host.at_hand(pid)
         step = None if process is None else step_of(process)
         return Progress(pid=pid, here=process is not None, step=step, blocked=self._stall.blocked)
+
+    def attendance(self) -> Attendance:
+        """Get who we are, and how much there is to do; from any thread, also while a step blocks the loop."""
+        return Attendance(
+            host=platform.node(),
+            program=os.getpid(),
+            version=__version__,
+            queue=self.queue,
+            slots=self.slots,
+            active=sum(map(is_active, list(self._host.live.values()))),
+            blocked=self._stall.blocked,
+        )
 
     # --- stopping ------------------------------------------------------------------------------------------
 

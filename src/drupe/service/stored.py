@@ -119,7 +119,7 @@ class StoredHost:
 
     def new_pid(self, parent: Any, key: str | None) -> str:
         """Get a new pid; that of a child follows from its parent, the step that makes it, and its place there."""
-        tenure = None if parent is None else parent._life.tenure
+        tenure: Tenure | None = None if parent is None else parent._life.tenure
         if tenure is None:
             return self._ids.pid()
         life = parent._life
@@ -127,8 +127,11 @@ class StoredHost:
             name, life.ordinal = f"#{life.ordinal}", life.ordinal + 1
         else:
             name = f"={key}"
-        text = f"{parent.pid}/{tenure.origin}/{life.generation}/{name}"
-        return blake2b(text.encode(), digest_size=16).hexdigest()
+        if (past := tenure.last.past) is not None and tenure.origin == 1:
+            for step in past.steps:
+                if (found := past.children.get(_child_pid(step, name))) is not None:
+                    return found
+        return _child_pid(f"{parent.pid}/{tenure.origin}/{life.generation}", name)
 
     def step_key(self, process: Any) -> str:
         """Get the name of the running step: it follows from the process and from where in its life it is."""
@@ -266,7 +269,9 @@ class StoredHost:
             )
         entered = event not in _STANDING
         origin = tenure.seq + 1 if entered else tenure.origin
-        return saving.snapshot_of(process, stage=stage, standing=standing, origin=origin, with_inputs=False)
+        snapshot = saving.snapshot_of(process, stage=stage, standing=standing, origin=origin, with_inputs=False)
+        past = tenure.last.past
+        return snapshot if past is None or entered else msgspec.structs.replace(snapshot, past=past)
 
     def _birth(self, process: Any) -> tuple[Birth, Snapshot]:
         life = process._life
@@ -380,6 +385,10 @@ class StoredHost:
 def _due(statements: Sequence[Any], stage: Any, event: str) -> tuple[Any, ...]:
     """Get the statements that go with a change: none with one after which the step that gave them would run again."""
     return () if event in _STANDING or getattr(stage, "volatile", False) else tuple(statements)
+
+
+def _child_pid(step: str, name: str) -> str:
+    return blake2b(f"{step}/{name}".encode(), digest_size=16).hexdigest()
 
 
 def _note_answers(tenure: Tenure, change: Change) -> None:

@@ -73,6 +73,7 @@ class Worker:
     ) -> None:
         self._runner = runner
         runner.be_careful()
+        runner.queue, runner.slots = queue, slots
         self._communicator = communicator
         self._registry = registry
         self._dead = dead

@@ -7,6 +7,7 @@ before, it only looks, and may refuse; after, it changes things, and cannot fail
 import asyncio
 import contextlib
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
@@ -20,6 +21,7 @@ from drupe.core.record import (
     Checkpoint,
     Event,
     Fence,
+    Owner,
     Page,
     Query,
     Record,
@@ -99,6 +101,12 @@ class MemoryStore:
         with self._at_hand():
             rows = [kept.row for kept in self.state.processes.values()]
         return {row.pid: row.epoch for row in rows if row.owner == owner}
+
+    async def owners(self) -> list[Owner]:
+        with self._at_hand():
+            found = sorted(self.state.owners.items())
+            holders = Counter(kept.row.owner for kept in self.state.processes.values())
+        return [Owner(name=name, left=rule.left(self._clock, *lease), held=holders[name]) for name, lease in found]
 
     def _join(self, owner: str, lease: float) -> Write[None]:
         if owner in self.state.owners:

@@ -26,6 +26,7 @@ from drupe.errors import (
     UnknownOrderError,
     UnknownProcessError,
 )
+from drupe.interfaces.ambient import Clock
 
 MAX_BYTES: Final = 2 * 1024 * 1024
 """So large may the inputs or one checkpoint of a process be, unless a store is told otherwise."""
@@ -183,6 +184,11 @@ def can_go_on(row: Record, now: float) -> bool:
     """Tell whether there is something to do for whoever holds it."""
     due = row.wake_at is not None and row.wake_at <= now
     return row.state not in TERMINAL and not row.paused and (not row.parked or due)
+
+
+def left(clock: Clock, boot: str, until: float) -> float | None:
+    """Get the seconds that a lease lasts; None if it is of another boot."""
+    return until - clock.steady() if boot == clock.boot() else None
 
 
 def released(row: Record) -> Record:

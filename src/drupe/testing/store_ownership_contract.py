@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 
 from drupe.core.lifecycle import State
-from drupe.core.record import Fence
+from drupe.core.record import Fence, Owner
 from drupe.errors import (
     DuplicateProcessError,
     FencedError,
@@ -190,6 +190,18 @@ class StoreOwnershipContract(StoreCase):
     async def test_what_is_not_there_cannot_be_released(self, store: Store) -> None:
         with pytest.raises(FencedError, match="nobody"):
             await store.release(Fence("nobody", 1))
+
+    async def test_owners_are_listed_with_what_is_left_of_their_leases(self, store: Store, clock: ManualClock) -> None:
+        await born(store, "p1")
+        await born(store, "p2")
+        await ended(store, "p3")
+        clock.advance(LEASE - 1)
+        await store.renew(ME, lease=LEASE)
+        clock.advance(2)
+        assert await store.owners() == [Owner(name=ME, left=LEASE - 2, held=2), Owner(name=OTHER, left=-1, held=0)]
+        await store.leave(OTHER)
+        clock.reboot()
+        assert await store.owners() == [Owner(name=ME, left=None, held=2)]
 
     # --- attempts ----------------------------------------------------------------------------------------
 

@@ -76,6 +76,12 @@ class StoreWritingContract(StoreCase):
             with pytest.raises(FencedError):
                 await store.create([birth("p1")], fence=fence)
 
+    async def test_what_tries_another_again_begins_where_that_one_stood(self, store: Store) -> None:
+        row = await born(store, owner=None, state=State.WAITING, retry_of="p0", generation=2)
+        assert (row.state, row.retry_of, row.generation, row.seq) == (State.WAITING, "p0", 2, 1)
+        assert row == await store.record("p1")
+        assert [event.state for event in await store.history("p1")] == [State.WAITING]
+
     async def test_who_creates_owns_from_the_start(self, store: Store) -> None:
         row = await born(store, owner=ME)
         assert (row.owner, row.epoch, row.attempts) == (ME, 1, 0)

@@ -26,6 +26,9 @@ Claim = tuple[str, str, frozenset[str]]
 IS_ALIVE: Final = f"""{NOW} < CASE WHEN %(time)s::float8 IS NOT NULL THEN until
         ELSE greatest(until, extract(epoch FROM pg_postmaster_start_time())::float8 + lease) END"""
 """Whether the lease of an owner runs, in a statement that gets `Transaction.time` by the name ``time``."""
+LEFT: Final = f"""CASE WHEN %(time)s::float8 IS NOT NULL THEN until
+        ELSE greatest(until, extract(epoch FROM pg_postmaster_start_time())::float8 + lease) END - {NOW}"""
+"""The seconds that a lease lasts."""
 _ALIVE: Final = f"SELECT {IS_ALIVE} FROM owner WHERE name = %(name)s"  # noqa: S608 (written out)
 _JOINED: Final = "SELECT name FROM owner WHERE name = ANY(%s) ORDER BY name FOR KEY SHARE"
 _LEASES: Final = f"""

@@ -5,11 +5,12 @@ from typing import Any, Final
 
 import msgspec
 
-from drupe.core.record import Checkpoint, Event, Record
+from drupe.core.record import Checkpoint, Event, Owner, Record
 from drupe.errors import CorruptedError, StoreError
 from drupe.storage import rule
 from drupe.storage.postgres import row
 from drupe.storage.postgres.failure import translate
+from drupe.storage.postgres.ownership import LEFT
 from drupe.storage.postgres.row import Execute
 from drupe.storage.postgres.session import Session
 from drupe.storage.postgres.write import digest
@@ -23,6 +24,8 @@ _NUMBERS: Final = "SELECT seq FROM checkpoint WHERE pid = %s ORDER BY seq"
 _HISTORY: Final = "SELECT seq, at, event, state, detail FROM event WHERE pid = %s AND seq > %s ORDER BY seq LIMIT %s"
 _EXACT: Final = "SELECT pid FROM process WHERE pid = %s"
 _HELD: Final = "SELECT pid, epoch FROM process WHERE owner = %s"
+_OWNERS: Final = f"""
+    SELECT name, {LEFT}, (SELECT count(*) FROM process WHERE process.owner = owner.name) FROM owner ORDER BY name"""  # noqa: S608
 _TAIL: Final = "SELECT pid FROM process WHERE tail >= %s AND tail < %s ORDER BY tail LIMIT %s"
 _AFTER_ALL: Final = "\x7f"  # sorts after every character of a pid
 
@@ -72,6 +75,12 @@ def record(execute: Execute, pid: str) -> Record:
 def held(execute: Execute, owner: str) -> dict[str, int]:
     """See `Store.held`."""
     return dict(execute(_HELD, (owner,)).fetchall())
+
+
+def owners(execute: Execute, time: float | None) -> list[Owner]:
+    """See `Store.owners`; ``time`` is None where the database's own counts."""
+    rows = execute(_OWNERS, {"time": time}).fetchall()
+    return [Owner(name=name, left=left, held=held) for name, left, held in rows]
 
 
 def inputs(execute: Execute, pid: str) -> bytes:

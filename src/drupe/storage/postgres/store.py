@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 from drupe.core.order import Answer, Order, Receipt
-from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Page, Query, Record, Rest, Retention
+from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Owner, Page, Query, Record, Rest, Retention
 from drupe.errors import StoreUnavailableError
 from drupe.interfaces.ambient import Clock, Probe
 from drupe.runtime.probe import quiet
@@ -116,6 +116,9 @@ class PostgresStore:
 
     async def held(self, owner: str) -> dict[str, int]:
         return await self._read(read.held, owner)
+
+    async def owners(self) -> list[Owner]:
+        return await self._read(read.owners, self._times.time)
 
     # --- rest --------------------------------------------------------------------------------------------
 

@@ -55,20 +55,20 @@ _SAME: Final = """
 _BEAR: Final = """
     WITH given AS MATERIALIZED (
         SELECT * FROM unnest(%s::text[], %s::text[], %s::int8[], %s::int8[], %s::text[], %s::text[], %s::int8[],
-            %s::text[], %s::float8[], %s::bytea[], %s::text[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[])
+            %s::text[], %s::float8[], %s::bytea[], %s::text[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::text[])
         AS given (pid, kind, version, epoch, owner, parent, generation, retry_of, created, digest, tail,
-            inputs_hash, inputs, hash, body)
+            inputs_hash, inputs, hash, body, state)
     ), born AS (
         INSERT INTO process (pid, kind, version, state, paused, seq, epoch, owner, attempts, parent, generation, retry_of,
             created, updated, digest, tail)
-        SELECT pid, kind, version, 'created', FALSE, 1, epoch, owner, 0, parent, generation, retry_of,
+        SELECT pid, kind, version, state, FALSE, 1, epoch, owner, 0, parent, generation, retry_of,
             created, created, digest, tail FROM given
     ), taken AS (
         INSERT INTO inputs (pid, hash, body) SELECT pid, inputs_hash, inputs FROM given
     ), kept AS (
         INSERT INTO checkpoint (pid, seq, at, hash, body) SELECT pid, 1, created, hash, body FROM given
     )
-    INSERT INTO event (pid, seq, at, event, state) SELECT pid, 1, created, 'created', 'created' FROM given"""
+    INSERT INTO event (pid, seq, at, event, state) SELECT pid, 1, created, state, state FROM given"""
 _GOT_ON: Final = "UPDATE process SET attempts = 0 WHERE pid = ANY(%s) AND attempts > 0"
 _TABLES: Final = ("inbox", "event", "checkpoint", "inputs", "process")
 
@@ -324,6 +324,7 @@ def _bear(tx: Transaction, births: Sequence[Birth]) -> None:
             Blobs([birth.inputs for birth in births]),
             Blobs([digest(birth.body) for birth in births]),
             Blobs([birth.body for birth in births]),
+            Texts([birth.state for birth in births]),
         ),
     )
 

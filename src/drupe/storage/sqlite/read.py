@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import msgspec
 
-from drupe.core.record import Checkpoint, Event, Record
+from drupe.core.record import Checkpoint, Event, Owner, Record
 from drupe.errors import CorruptedError, StoreError
+from drupe.interfaces.ambient import Clock
 from drupe.storage import rule
 from drupe.storage.sqlite import row
 from drupe.storage.sqlite.checkpoint import digest
@@ -24,6 +25,9 @@ _NUMBERS: Final = "SELECT seq FROM checkpoint WHERE pid = ? ORDER BY seq"
 _HISTORY: Final = "SELECT seq, at, event, state, detail FROM event WHERE pid = ? AND seq > ? ORDER BY seq LIMIT ?"
 _EXACT: Final = "SELECT pid FROM process WHERE pid = ?"
 _HELD: Final = "SELECT pid, epoch FROM process INDEXED BY process_by_owner WHERE owner = ?"
+_OWNERS: Final = """
+    SELECT name, boot, until, (SELECT count(*) FROM process INDEXED BY process_by_owner WHERE owner = name)
+    FROM owner ORDER BY name"""
 _TAIL: Final = "SELECT pid FROM process WHERE tail >= ? AND tail < ? ORDER BY tail LIMIT ?"
 _AFTER_ALL: Final = "\x7f"  # sorts after every character of a pid
 
@@ -84,6 +88,12 @@ def record(execute: Execute, pid: str) -> Record:
 def held(execute: Execute, owner: str) -> dict[str, int]:
     """See `Store.held`."""
     return dict(execute(_HELD, (owner,)).fetchall())
+
+
+def owners(execute: Execute, clock: Clock) -> list[Owner]:
+    """See `Store.owners`."""
+    rows = execute(_OWNERS).fetchall()
+    return [Owner(name=name, left=rule.left(clock, boot, until), held=held) for name, boot, until, held in rows]
 
 
 def inputs(execute: Execute, pid: str) -> bytes:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from drupe.core.order import Answer, Order, Receipt
-from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Page, Query, Record, Rest, Retention
+from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Owner, Page, Query, Record, Rest, Retention
 from drupe.errors import StoreUnavailableError
 from drupe.interfaces.ambient import Clock, Probe
 from drupe.runtime.clock import SystemClock
@@ -104,6 +104,9 @@ class SqliteStore:
 
     async def held(self, owner: str) -> dict[str, int]:
         return await self._read(read.held, owner)
+
+    async def owners(self) -> list[Owner]:
+        return await self._read(read.owners, self._clock)
 
     # --- rest --------------------------------------------------------------------------------------------
 
