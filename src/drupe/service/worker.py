@@ -7,7 +7,7 @@ store that live and that nobody holds. So a worker that is killed costs its proc
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import msgspec
@@ -78,8 +78,8 @@ class Worker:
         self._queue = queue
         self._sweep = sweep
         self._deaths = deaths
-        self._cut_short = False
-        """Whether something was left because no slot was free."""
+        self._again = False
+        """Whether there is more to take up: no slot was free, or somebody's lease had run out who may have held more."""
         self._missing: dict[tuple[str, int], float] = {}
         """Processes, with their epochs, that the store says are held here and that are not at hand, and since when."""
         self.runner = runner
@@ -125,8 +125,7 @@ class Worker:
                 await self.sweep()
             except StoreError as error:
                 _LOG.warning("the store could not be looked through: %s", error)
-            if not self._cut_short:  # else it has waited for a slot, and goes on waiting
-                await self._pause()
+            await (asyncio.sleep(0) if self._again else self._pause())
         raise FencedError(f"worker {self._runner.owner} was declared dead by others, which run its processes now")
 
     async def _pause(self) -> None:
@@ -138,27 +137,37 @@ class Worker:
     async def sweep(self) -> list[str]:
         """Take up what lives, is not paused and is held by nobody, as far as there are slots; get the pids."""
         taken: list[str] = []
-        self._cut_short = False
+        self._again = False
         self._missing = {key: since for key, since in self._missing.items() if self._is_missing(key[0])}
-        free = await self._free()
+        free, doubtful = await self._look_through()
         if free:
             with self._slots.precedence():
                 oldest = reversed(free)  # first, so that none waits for ever
                 taken += [record.pid for record in oldest if not self._is_over() and await self._take_up(record)]
+        for record in doubtful:
+            if not self._is_over() and self._slots.free() > 0 and await self._take_up(record):
+                taken.append(record.pid)
+                self._again = True
         return taken
 
-    async def _free(self) -> list[Record]:
-        found: list[Record] = []
+    async def _look_through(self) -> tuple[list[Record], Iterable[Record]]:
+        """Get what nobody holds; and of each owner who seems to live one process, by which a lease that ran out is found."""
+        free: list[Record] = []
+        doubtful: dict[str, Record] = {}
         query = Query(states=_LIVING, paused=False, limit=_PAGE)
         while True:
             page = await self._runner.store.list(query)
-            found += [record for record in page.records if self._is_free(record)]
+            for record in page.records:
+                if self._is_free(record):
+                    free.append(record)
+                elif record.owner not in (None, self._runner.owner) and self._is_missing(record.pid):
+                    doubtful[str(record.owner)] = record
             if page.next is None:
-                return found
+                return free, doubtful.values()
             query = msgspec.structs.replace(query, after=page.next)
 
     def _is_over(self) -> bool:
-        return self._cut_short or self._runner.stopping
+        return self._again or self._runner.stopping
 
     def _is_free(self, record: Record) -> bool:
         if record.owner == self._runner.owner:
@@ -187,7 +196,7 @@ class Worker:
         except OwnedError:
             return False
         except TaskRejectedError:
-            self._cut_short = True
+            self._again = True
             return False
         except (UnknownClassError, CorruptedError, SnapshotError) as error:
             if self._left.get(pid) != str(error):
