@@ -9,6 +9,7 @@ JOBS ?= 2
 export DRUPE_TEST_AMQP
 VENV := .venv
 BENCH := .venv-bench
+PEERS := .venv-peers
 AIIDA := .venv-aiida
 BIN := $(VENV)/bin
 
@@ -44,9 +45,15 @@ test-aiida: $(VENV)/.dev $(AIIDA)/.drop-in ## Run AiiDA on the drop-in: all of i
 check: format-check lint types layers spelling ## Run all that needs no test: format, lint, types, layers, spelling
 
 .PHONY: bench
-bench: $(VENV)/.demo $(VENV)/.dev $(BENCH)/.plumpy ## Measure drupe beside plumpy 0.26.1 and kiwipy 0.9.0, in one run
+bench: $(VENV)/.demo $(VENV)/.dev $(BENCH)/.plumpy $(PEERS)/.services ## Measure drupe beside plumpy, kiwipy, DBOS and Celery, in one run
 	@tools/rabbitmq
 	@$(BIN)/python benchmarks/run.py
+
+NUMBER ?= 10000
+
+.PHONY: parked
+parked: $(VENV)/.dev ## Have NUMBER=10000 processes wait in one worker: its memory, how soon one wakes, how fast all do
+	@$(BIN)/python benchmarks/parked.py --number $(NUMBER)
 
 SECONDS ?= 60
 
@@ -138,6 +145,10 @@ $(VENV)/.dev $(VENV)/.demo $(VENV)/.docs: $(VENV)/.%: pyproject.toml constraints
 # plumpy wants other releases of what drupe uses too, so it lives by itself.
 $(BENCH)/.plumpy: benchmarks/plumpy.txt
 	@tools/venv $(BENCH) -r $<
+	@touch $@
+
+$(PEERS)/.services: benchmarks/peers.txt
+	@tools/venv $(PEERS) -r $<
 	@touch $@
 
 # AiiDA as its users have it, but for the two libraries.

@@ -12,10 +12,12 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 HERE: Final = Path(__file__).resolve().parent
-Clock = Literal["wall", "cpu"]
+Clock = Literal["wall", "cpu", "bytes"]
+"""What counts: seconds on the clock, seconds of processor time, or bytes of memory."""
 
 
 class SideError(Exception):
@@ -40,14 +42,15 @@ class Work:
 
 @dataclass(frozen=True)
 class Figures:
-    """What the runs of one side took, in seconds for each unit of work."""
+    """What the runs of one side took for each unit of work: seconds, or bytes."""
 
     wall: Sequence[float]
     cpu: Sequence[float]
+    bytes: Sequence[float] = ()
 
     def of(self, clock: Clock) -> Sequence[float]:
         """Get the runs by the clock that counts."""
-        return self.wall if clock == "wall" else self.cpu
+        return {"wall": self.wall, "cpu": self.cpu, "bytes": self.bytes}[clock]
 
     def median(self, clock: Clock) -> float:
         """Get the run in the middle."""
@@ -112,12 +115,18 @@ class Side:
         return lines[-1] if lines else f"exit code {self._program.returncode}"
 
 
-def interleave(works: Mapping[str, Work], *, plumpy: str, runs: int) -> dict[str, Figures | SideError]:
-    """Get the figures of each side, or why there are none. The first run of each is not counted: it warms up."""
+def interleave(
+    works: Mapping[str, Work], *, runs: int, others: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Figures | SideError]:
+    """Get the figures of each side, or why there are none. The first run of each is not counted: it warms up.
+
+    Args:
+        works: what each side does.
+        runs: how often.
+        others: the interpreters of the sides that do not run in this one.
+    """
     sides = {
-        name: Side(work, python=plumpy, library="plumpy")
-        if name == "plumpy"
-        else Side(work, python=sys.executable, library="drupe")
+        name: Side(work, python=others.get(name, sys.executable), library=name if name in others else "drupe")
         for name, work in works.items()
     }
     taken: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
@@ -139,4 +148,4 @@ def interleave(works: Mapping[str, Work], *, plumpy: str, runs: int) -> dict[str
 
 
 def _figures(runs: Sequence[Mapping[str, float]]) -> Figures:
-    return Figures([run["wall"] for run in runs], [run["cpu"] for run in runs])
+    return Figures(*([run[clock] for run in runs] for clock in ("wall", "cpu", "bytes")))

@@ -1,4 +1,4 @@
-"""Measure drupe beside plumpy 0.26.1, and both beside the bare work, in one run.
+"""Measure drupe beside others (plumpy, kiwipy, DBOS, Celery), and all beside the bare work, in one run.
 
     make bench                                           # or
     python benchmarks/run.py step chain --runs 9         # some rows only
@@ -20,32 +20,39 @@ from typing import Any, Final
 
 from measure import HERE, SideError, interleave
 from rich.console import Console
-from rows import ROWS, Row
-from table import markdown, table
+from rows import ROWS as BESIDE_PLUMPY
+from rows import Row
+from rows_service import service_rows
+from table import markdown, tables
 from verdict import Result
 
 sys.path.append(str(HERE.parent))
 from tests.messaging.rabbitmq.node import Node
 
 BROKER: Final = "DRUPE_BENCH_AMQP"
-PLUMPY: Final = HERE.parent / ".venv-bench" / "bin" / "python"
+OTHERS: Final = {
+    name: HERE.parent / folder / "bin" / "python"
+    for name, folder in (("plumpy", ".venv-bench"), ("dbos", ".venv-peers"), ("celery", ".venv-peers"))
+}
+"""The interpreters that have the other libraries."""
+ROWS: Final = (*BESIDE_PLUMPY, *service_rows())
 GROUPS: Final = tuple(dict.fromkeys(row.group for row in ROWS))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and get the exit code."""
     options = _parser().parse_args(arguments)
-    plumpy = None if options.plumpy == "none" else Path(options.plumpy)
-    if plumpy is not None and not plumpy.exists():
-        print(f"there is no interpreter with plumpy at {plumpy}: `make bench` makes it", file=sys.stderr)
-        return 2
-    progress = Console(stderr=True)
     rows = [row for row in ROWS if not options.groups or row.group in options.groups]
+    for other in sorted({row.other for row in rows if row.other in row.works and not options.alone}):
+        if not OTHERS[other].exists():
+            print(f"there is no interpreter with {other} at {OTHERS[other]}: `make bench` makes it", file=sys.stderr)
+            return 2
+    progress = Console(stderr=True)
     results = []
     with broker(needed=any("RabbitMQ" in row.name for row in rows)):
         for number, row in enumerate(rows, 1):
             progress.print(f"[{number}/{len(rows)}] {row.name}", markup=False, highlight=False)
-            results.append(_measured(row, plumpy, options))
+            results.append(_measured(row, options))
     if options.markdown:
         print(markdown(results))
     elif options.json:
@@ -73,18 +80,19 @@ def broker(*, needed: bool) -> Iterator[None]:
             node.close()
 
 
-def _measured(row: Row, plumpy: Path | None, options: argparse.Namespace) -> Result:
+def _measured(row: Row, options: argparse.Namespace) -> Result:
     works = {side: work.small() if options.tiny else work for side, work in row.works.items()}
-    if plumpy is None:
-        works.pop("plumpy", None)
+    if options.alone:
+        works.pop(row.other, None)
     runs = options.runs if options.tiny else max(options.runs, row.runs or 0)
-    return Result(row, interleave(works, plumpy=str(plumpy), runs=runs))
+    return Result(row, interleave(works, runs=runs, others={name: str(python) for name, python in OTHERS.items()}))
 
 
 def _print(results: Sequence[Result]) -> None:
     # A pipe or a log gets the whole width: a table that is cut says nothing.
     console = Console() if sys.stdout.isatty() else Console(width=150)
-    console.print(table(results))
+    for made in tables(results):
+        console.print(made)
     found = machine()
     console.print(f"{found['python']}, {found['cores']} cores, load {found['load']:.1f} at the end", highlight=False)
     for result in results:
@@ -117,9 +125,7 @@ def _parser() -> argparse.ArgumentParser:
         "groups", nargs="*", metavar="GROUP", type=_group, help=f"which rows, all by default: {', '.join(GROUPS)}"
     )
     parser.add_argument("--runs", type=int, default=7, help="how often each side is measured (default 7)")
-    parser.add_argument(
-        "--plumpy", default=os.environ.get("DRUPE_BENCH_PLUMPY", PLUMPY), help="interpreter with plumpy"
-    )
+    parser.add_argument("--alone", action="store_true", help="measure without the libraries it is compared with")
     parser.add_argument("--json", action="store_true", help="print JSON, with every single run")
     parser.add_argument("--markdown", action="store_true", help="print the table as it stands in the documentation")
     parser.add_argument("--no-fail", action="store_true", help="exit with 0 even if something was not reached")

@@ -4,7 +4,7 @@
 
 For every line on standard input the work is run once, and a line of JSON says what it took. The work is
 a function that is given a `Stopwatch`, prepares, does what counts in ``with watch:``, and returns of how many
-units that was. Both interpreters run this file, so it needs nothing that is not in the standard library.
+units that was. All interpreters run this file, so it needs nothing that is not in the standard library.
 """
 
 import importlib
@@ -23,7 +23,8 @@ def main(arguments: Sequence[str]) -> None:
     for _ in sys.stdin:
         watch = Stopwatch()
         units = work(watch, **json.loads(options))
-        print(json.dumps({"wall": watch.wall / units, "cpu": watch.cpu / units}), flush=True)
+        figures = {"wall": watch.wall, "cpu": watch.cpu, "bytes": watch.bytes}
+        print(json.dumps({name: figure / units for name, figure in figures.items()}), flush=True)
 
 
 if __name__ == "__main__":

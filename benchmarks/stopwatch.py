@@ -13,10 +13,11 @@ class Stopwatch:
     Attributes:
         wall: seconds on the clock.
         cpu: seconds of processor time, of all threads and of programs that were started and have ended.
+        bytes: memory, where that is what counts: the work sets it itself.
     """
 
     def __init__(self) -> None:
-        self.wall = self.cpu = 0.0
+        self.wall = self.cpu = self.bytes = 0.0
 
     def __enter__(self) -> Self:
         gc.collect()

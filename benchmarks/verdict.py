@@ -16,7 +16,7 @@ class Result:
     sides: Mapping[str, Figures | SideError]
 
     def median(self, side: str) -> float | None:
-        """Get what a side takes for a unit of work, in seconds; None where it is not there or failed."""
+        """Get what a side takes for a unit of work, in seconds or bytes; None where it is not there or failed."""
         found = self.sides.get(side)
         return found.median(self.row.clock) if isinstance(found, Figures) else None
 
@@ -41,13 +41,13 @@ class Result:
         match target.kind:
             case "works":
                 return True
-            case "seconds at most":
+            case "at most":
                 return drupe <= target.value
             case "at most of floor":
                 found = self.times("drupe", "floor")
                 return None if found is None else found <= target.value
-            case "times plumpy":
-                found = self.times("plumpy", "drupe")
+            case "times other":
+                found = self.times(self.row.other, "drupe")
                 return None if found is None else found >= target.value
 
     def as_json(self) -> dict[str, Any]:
@@ -58,13 +58,19 @@ class Result:
             "name": self.row.name,
             "clock": self.row.clock,
             "sides": {
-                name: {"wall": list(side.wall), "cpu": list(side.cpu), "median": side.median(self.row.clock)}
+                name: {
+                    "wall": list(side.wall),
+                    "cpu": list(side.cpu),
+                    "bytes": list(side.bytes),
+                    "median": side.median(self.row.clock),
+                }
                 if isinstance(side, Figures)
                 else {"failed": str(side)}
                 for name, side in self.sides.items()
             },
             "drupe/floor": self.times("drupe", "floor"),
-            "plumpy/drupe": self.times("plumpy", "drupe"),
+            "other": self.row.other,
+            "other/drupe": self.times(self.row.other, "drupe"),
             "noise": self.noise(),
             "target": None if target is None else {"kind": target.kind, "value": target.value},
             "reached": self.reached(),

@@ -82,3 +82,9 @@ def in_threads(watch: Stopwatch, work: "Callable[[], Future[Any]]", *, size: int
             waiting.append(work())
         for future in waiting:
             future.result()
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Return when ``condition()`` holds."""
+    while not await condition():  # noqa: ASYNC110 (what is waited for happens in another program)
+        await asyncio.sleep(0.01)

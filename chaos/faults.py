@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import NamedTuple
 
-
 LOOKS = 3.0
 """Seconds in which somebody is sure to look for leases that have run out."""
 

@@ -188,6 +188,15 @@ class TooLargeError(StoreError):
     code = "too-large"
 
 
+class StatementError(StoreError):
+    """What a step wanted to write of its own with its checkpoint cannot be: the database refused it, or there is none.
+
+    Nothing of the step was written. Its process ends as EXCEPTED.
+    """
+
+    code = "statement"
+
+
 class UnknownProcessError(StoreError, LookupError):
     """The store has no process of this pid."""
 

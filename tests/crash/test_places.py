@@ -22,9 +22,10 @@ from tests.crash.test_everywhere import PLAYS
 ALL = Query(limit=1000)
 SOURCE = Path(drupe.__file__).parent
 
-WRITES = {"join", "renew", "leave", "claim", "release", "create", "save", "delete", "ask", "answer", "overrule"}
+WRITES = {"join", "renew", "leave", "claim", "release", "park", "create", "save", "delete", "ask", "answer", "overrule"}
 READS = {
     "held",
+    "free",
     "record",
     "inputs",
     "checkpoint",
@@ -80,6 +81,7 @@ ARGUMENTS = {
     "leave": (["me"], {}),
     "claim": (["p"], {"owner": "me"}),
     "release": ([None], {}),
+    "park": ([None, None], {}),
     "create": ([[]], {}),
     "save": ([None], {}),
     "delete": (["p"], {}),

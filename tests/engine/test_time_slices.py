@@ -73,7 +73,7 @@ async def test_a_thousand_busy_processes_keep_nobody_waiting():
         await asyncio.gather(*tasks)
     assert all(process.has_terminated() for process in processes)
     assert sorted(watch.gaps)[-3] < PROMISED
-    assert len(watch.gaps) > 20
+    assert len(watch.gaps) > 10
 
 
 async def test_a_stored_process_keeps_nobody_waiting_even_where_a_commit_is_done_at_once():

@@ -130,6 +130,17 @@ async def test_of_steps_that_follow_each_other_only_the_last_is_told(far, heard)
     assert heard.rest() == []
 
 
+async def test_an_end_does_not_wait_for_what_else_may_come(far, heard):
+    announcer = Announcer(far, pause=3600.0)
+    announcer.changed(change(2, State.CREATED, event="running"), "flows:Sum")
+    assert (await heard.next()).body["seq"] == 2
+
+    announcer.changed(change(3), "flows:Sum")
+    announcer.changed(change(4, state=State.FINISHED, event="finished"), "flows:Sum")
+
+    assert [(await heard.next()).body["seq"] for _ in range(2)] == [3, 4]
+
+
 async def test_what_comes_too_fast_is_dropped_the_oldest_first(far, heard):
     announcer = Announcer(far, limit=10)
     hold(far, gate := threading.Event())

@@ -109,7 +109,7 @@ async def test_a_worker_takes_up_what_somebody_held_who_dies_without_looking_aga
         communicator = MemoryCommunicator(MemoryHub(MemoryStore(state).tasks))
         await communicator.open()
         async with Runner(MemoryStore(state), presence=presence, lease=3600) as runner:
-            make = partial(Worker, runner, communicator, ClassRegistry(Process), is_dead=presence.is_dead)
+            make = partial(Worker, runner, communicator, ClassRegistry(Process), dead=presence.departed)
             worker, stop = make(sweep=3600, deaths=Deaths(presence)), asyncio.Event()
             working = asyncio.create_task(worker.work(stop))
             end(holder)

@@ -37,7 +37,7 @@ async def make(state):
         await communicator.open()
         closing.append(communicator.close)
         given = {"slots": 2, "sweep": 0.01} | given
-        return Worker(runner, communicator, ClassRegistry(Process), is_dead=lambda owner: owner in dead, **given)
+        return Worker(runner, communicator, ClassRegistry(Process), dead=lambda: list(dead), **given)
 
     yield make
     for close in reversed(closing):

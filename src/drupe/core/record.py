@@ -10,9 +10,14 @@ import msgspec
 
 from drupe.core.lifecycle import TERMINAL, State
 from drupe.core.order import Answer
+from drupe.core.statement import Statement
 
 PID_PATTERN: Final = r"[A-Za-z0-9_-]{1,64}"
 """What a pid may look like at every door: a file name, a key and a message may safely carry it."""
+
+
+QUARANTINED: Final = "quarantined"
+"""The event by which a process is paused that took too many programs down with it; its status begins with this word."""
 
 
 class Birth(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +64,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     body: bytes
     event: str
-    """What happened, one word: a state's name, ``step``, ``paused``, ``played``."""
+    """What happened, one word: a state's name, ``step``, ``paused``, ``played``, ``quarantined``."""
     detail: str | None = None
     """What happened, in a few words for people: the step's name, a reason."""
     paused: bool = False
@@ -67,6 +72,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     births: tuple[Birth, ...] = ()
     answers: tuple[Answer, ...] = ()
     """Orders that are answered by this change. When it ends the process, every other order to it is answered too."""
+    statements: tuple[Statement, ...] = ()
+    """What the step writes of its own in the same transaction, in this order, where the store is a database."""
 
     @property
     def terminal(self) -> bool:
@@ -87,13 +94,28 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     owner: str | None
     attempts: int
-    """How often it was claimed since it last made progress."""
+    """How often it lost an owner that may have been in a step of it, since it last made progress."""
     parent: str | None
     generation: int
     retry_of: str | None
     created: float
     updated: float
     digest: bytes
+    parked: bool = False
+    """Whether nobody needs to hold it before something happens that it waits for."""
+    wake_at: float | None = None
+    """When it is to be woken at the latest, seconds since 1970 (UTC), while it is parked."""
+
+
+class Rest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process that is parked is woken by, beside whatever is asked of it."""
+
+    signal: str | None = None
+    """The name of a signal."""
+    children: tuple[str, ...] = ()
+    """Pids of children whose ends it has not seen."""
+    wake_at: float | None = None
+    """A time, seconds since 1970 (UTC)."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,6 +192,11 @@ def birth_record(birth: Birth) -> Record:
         updated=birth.created,
         digest=birth.digest,
     )
+
+
+def is_quarantined(record: Record) -> bool:
+    """Tell whether a process is paused because too many programs died of it."""
+    return record.paused and (record.status or "").startswith(f"{QUARANTINED}:")
 
 
 def as_json(record: Record | Event | Checkpoint) -> dict[str, Any]:

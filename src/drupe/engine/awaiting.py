@@ -28,11 +28,17 @@ class Await(Wait):
 class Awaiting(Waiting):
     """Waits for what `Await` named, or, after a plain `Wait`, to be resumed."""
 
-    __slots__ = ("_interrupt",)
+    __slots__ = ("_interrupt", "_unseen")
 
     def __init__(self, command: Wait) -> None:
         super().__init__(command)
         self._interrupt: asyncio.Future[None] | None = None
+        self._unseen: frozenset[str] = frozenset()
+
+    @property
+    def unseen(self) -> frozenset[str]:
+        """The pids of the children whose end it has not seen, while it waits."""
+        return self._unseen
 
     @property
     def volatile(self) -> bool:
@@ -50,6 +56,11 @@ class Awaiting(Waiting):
         try:
             pending: set[asyncio.Future[Any]] = set(waits.values())
             while pending:
+                self._unseen = frozenset(
+                    leaf.pid
+                    for leaf in leaves(command.awaited)
+                    if isinstance(leaf, Child) and waits[id(leaf)] in pending
+                )
                 done, _ = await asyncio.wait({*pending, self._interrupt}, return_when=asyncio.FIRST_COMPLETED)
                 if self._interrupt in done:
                     return None

@@ -135,6 +135,11 @@ class Waiting(Behaviour):
         """The name of the signals that would end the wait now."""
         return self.command.signal if self._values is None else None
 
+    @property
+    def over(self) -> bool:
+        """Whether what ends the wait is there already."""
+        return self._values is not None
+
     async def run(self, process: Any) -> Command | None:
         if self.listening is not None:
             process._life.host.listen(process, self)

@@ -46,6 +46,7 @@ class Child:
                 child._life.host.start(child)
             else:  # in a task of its own: several may wait for it, and whoever is cancelled must not tear it
                 child._life.birth = asyncio.get_running_loop().create_task(_brought_to_life(child))
+                child._life.birth.add_done_callback(_heard)
         if child._life.birth is not None:
             await asyncio.shield(child._life.birth)
         return await self._outcome(parent, child._life.host)
@@ -64,6 +65,12 @@ async def _brought_to_life(child: Any) -> None:
         child._life.host.start(child)
     finally:
         child._life.birth = None
+
+
+def _heard(birth: "asyncio.Task[None]") -> None:
+    """Whoever waits is told what went wrong; a parent that was given up waits no more, and nobody is to be told."""
+    if not birth.cancelled():
+        birth.exception()
 
 
 class Suspended:

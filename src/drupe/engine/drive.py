@@ -166,8 +166,8 @@ DRIVING: Final = _drive.__code__
 
 
 def _failed(life: Life, error: BaseException) -> tuple[Trigger, BaseException]:
-    """A step failed: the children it asked for are not made."""
-    life.unborn = ()
+    """A step failed: the children it asked for are not made, and what it writes of its own is not written."""
+    life.unborn = life.statements = ()
     return Trigger.FAIL, error
 
 

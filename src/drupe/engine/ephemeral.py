@@ -16,6 +16,7 @@ class EphemeralHost:
     """Runs processes without a store. Everything is committed the moment it is asked for."""
 
     durable = False
+    dialect: str | None = None
 
     def __init__(self, ids: Ids | None = None, clock: Clock | None = None) -> None:
         self._ids = ids or RandomIds()

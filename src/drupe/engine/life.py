@@ -26,6 +26,7 @@ from drupe.errors import (
     ClosedError,
     NotFinishedError,
     OutputError,
+    StatementError,
     StoreError,
     TooLargeError,
 )
@@ -34,7 +35,7 @@ from drupe.interfaces.host import Host, Signal, Standing
 Loop = asyncio.AbstractEventLoop
 
 _LOG: Final = logging.getLogger("drupe.engine")
-_USERS_FAULT: Final = (ChildMismatchError, TooLargeError)
+_USERS_FAULT: Final = (ChildMismatchError, StatementError, TooLargeError)
 """What a store refuses because of what the process asked for: it ends the process, unlike a store that fails."""
 
 
@@ -103,6 +104,8 @@ class Life:
     listeners: Sequence[Any] = ()
     unborn: Sequence[Any] = ()
     """Children that the running step submitted and nobody awaited yet."""
+    statements: Sequence[Any] = ()
+    """What the running step writes of its own with its checkpoint."""
     awaited: Mapping[str, Any] = freeze({})
     """What the running step handed to `to_context`."""
     signals: Sequence[Signal] = ()
@@ -170,7 +173,7 @@ class Life:
         if self.posture not in DEAD:
             self.torn = not done and self.posture is not Posture.FREE
             self.posture = Posture.FREE
-        self.unborn, self.awaited = (), {}
+        self.unborn, self.statements, self.awaited = (), (), {}
         self.settle_action(happened=False)
 
     # --- transitions -------------------------------------------------------------------------------------
@@ -210,7 +213,7 @@ class Life:
             raise error
         was = self.state
         new: Behaviour = process.behaviours[State.EXCEPTED](error)
-        self.unborn = ()
+        self.unborn = self.statements = ()
         if isinstance(outcome, BaseException):  # a failing on_except is the last word, its context tells the first
             if error is not outcome and error.__context__ is None:
                 error.__context__ = outcome

@@ -24,6 +24,7 @@ from drupe.engine.hooks import Hooks
 from drupe.engine.life import Halted, Life
 from drupe.engine.listener import ProcessListener
 from drupe.engine.registry import kind_of
+from drupe.engine.transaction import Transaction
 from drupe.engine.view import View
 from drupe.errors import DefinitionError, InvalidStateError
 from drupe.runtime import bridge
@@ -254,6 +255,18 @@ class Process(View, Hooks):
         self.on_output_emitted(name, value, dynamic)
         if self._life.listeners:
             self._life.tell(self, "on_output_emitted", name, value, dynamic)
+
+    def transaction(self) -> Transaction:
+        """Write something of one's own with the step's checkpoint, where the store is a database that can be shared.
+
+        It is written exactly once, however often the step is repeated: ``async with self.transaction() as transaction``
+        (or ``with``), and in it `Transaction.execute`.
+
+        Raises:
+            InvalidStateError: no step of the process runs.
+            StatementError: the process is kept in no database.
+        """
+        return Transaction(self._life)
 
     def submit(
         self,

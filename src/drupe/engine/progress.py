@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any, NamedTuple
 
+from drupe.core.control import Posture
+from drupe.core.lifecycle import TERMINAL
 from drupe.engine.drive import DRIVING
 
 
@@ -20,6 +22,14 @@ class Stepping(NamedTuple):
     step: str | None
     depth: int
     """How many frames of the thread's stack lie above the engine's."""
+
+
+def is_active(process: Any) -> bool:
+    """Tell whether a process takes steps: whether one may be running at this moment."""
+    life = process._life
+    driven = life.task is not None or life.driver is not None
+    rests = life.stage.idle or life.posture is Posture.HELD or life.waiting_for_child
+    return driven and not rests and life.lost is None and life.state not in TERMINAL
 
 
 def step_of(process: Any) -> str | None:

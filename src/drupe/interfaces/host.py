@@ -33,6 +33,11 @@ class Host(Protocol):
     durable: bool
     """Whether what is committed outlives the interpreter. A verb on a durable process is a request."""
 
+    @property
+    def dialect(self) -> str | None:
+        """Which SQL a step's own statements are written in; None where there is no database to run them in."""
+        ...
+
     def now(self) -> float:
         """Get the time of day, in seconds since 1970 (UTC)."""
         ...

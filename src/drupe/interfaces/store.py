@@ -8,7 +8,7 @@ nobody before it is durable. The suite that holds a backend to this is `drupe.te
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Protocol
 
-from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Page, Query, Record
+from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Page, Query, Record, Rest
 from drupe.interfaces.inbox import Inbox
 from drupe.interfaces.task_queue import TaskQueue
 
@@ -19,6 +19,11 @@ class Store(Inbox, Protocol):
     @property
     def tasks(self) -> TaskQueue:
         """The queue of tasks that lies in this store: as durable as everything else in it, open as long as the store is."""
+        ...
+
+    @property
+    def dialect(self) -> str | None:
+        """Which SQL the statements of a step are written in (``sqlite``); None where there is no database to run them."""
         ...
 
     async def open(self) -> None:
@@ -53,15 +58,19 @@ class Store(Inbox, Protocol):
         ...
 
     async def leave(self, owner: str) -> None:
-        """Release everything ``owner`` holds, and forget it. Leaving twice does nothing."""
+        """Release everything ``owner`` holds, and forget it. Leaving twice does nothing.
+
+        Whoever leaves has not failed: `Record.attempts` stays what it was.
+        """
         ...
 
     async def claim(self, pid: str, *, owner: str, dead: Iterable[str] = ()) -> Record:
-        """Own a living process: the epoch goes up by one, attempts too, and every older epoch is fenced from now on.
+        """Own a living process: the epoch goes up by one, and every older epoch is fenced from now on.
 
         It may be claimed if nobody owns it, if its owner's lease has run out, or if its owner is among ``dead``
         (owners that the caller knows to be dead). Claiming what one owns already gives a new epoch, too.
-        An owner from whom something is taken so is forgotten, and everything else it held is released.
+        An owner from whom something is taken so is forgotten, and everything else it held is released. ``attempts`` of
+        all that it may have been in a step of, which neither wait nor are paused, go up by one.
 
         Raises:
             UnknownProcessError: there is no such process.
@@ -78,8 +87,36 @@ class Store(Inbox, Protocol):
     async def release(self, fence: Fence) -> None:
         """Give a process back to whoever claims it next. Releasing again, before somebody has claimed it, does nothing.
 
+        As with `leave`, that is no failed attempt.
+
         Raises:
             FencedError: it is not the caller's any more.
+        """
+        ...
+
+    # --- rest --------------------------------------------------------------------------------------------
+
+    async def park(self, fence: Fence, rest: Rest) -> bool:
+        """Give a process back that waits: nobody needs to hold it before something happens.
+
+        It is woken, that is found by `free`, in the same transaction as an order to it, the end of any child of it, or its
+        claim; and when its time has come. If something of that has happened already, nothing is changed: an order
+        that is not answered (of signals: one of the name it waits for), the end of one of ``rest.children``, the time.
+        Parking again, before it was woken, does nothing.
+
+        Returns:
+            Whether it is parked now.
+
+        Raises:
+            FencedError: it is not the caller's any more.
+        """
+        ...
+
+    async def free(self, *, dead: Iterable[str] = (), limit: int = 100) -> list[Record]:
+        """Get living processes that could go on and that nobody holds, at most ``limit``; index look-up.
+
+        Those are the ones that are neither paused nor parked, or whose time to be woken has come; held by nobody, or by an
+        owner whose lease has run out or that is among ``dead``. The oldest come first, those of the dead last.
         """
         ...
 
@@ -92,7 +129,8 @@ class Store(Inbox, Protocol):
 
         Args:
             births: the processes.
-            fence: create only if this (their parent's) epoch still holds.
+            fence: create only if this (their parent's) epoch still holds. A parent one of whose children lives then has
+                made progress, since it may wait for that child now: its ``attempts`` begin anew.
 
         Raises:
             ChildMismatchError: a pid is there already and has another class or other inputs; names both.
@@ -109,13 +147,16 @@ class Store(Inbox, Protocol):
         The row must have the change's epoch and ``seq - 1``, and an owner. The last change saved again (its answer
         was lost) does nothing and succeeds. Progress resets ``attempts``. A terminal change releases the process, and
         answers every order to it that is not answered yet, by `drupe.core.order.last_word`.
+        The change's own statements are run in the same transaction; one that fails, or changes another number of rows than
+        it has to, leaves nothing of the change behind.
         Checkpoints beyond the store's retention are deleted; those that only an earlier, larger one kept, with the
         first change after a claim at the latest.
 
         Raises:
             FencedError: epoch or number are stale.
             ChildMismatchError: as in `create`; nothing of the change is kept.
-            TooLargeError: the body exceeds the limit; that of a process that ends as EXCEPTED never does.
+            StatementError: a statement of the change failed, or touched a table of the store, or the store is no database.
+            TooLargeError: the body or the statements exceed the limit; the body of a process that ends as EXCEPTED never does.
             StoreUnavailableError: the store cannot be written now (disk full, read-only, closed).
         """
         ...

@@ -2,9 +2,11 @@
 
 Nothing depends on it. So whoever makes the change hands it over and goes on: what comes together is sent together, of
 steps that follow each other only the last is sent, and what comes faster than it can be sent is dropped, the oldest first.
+Somebody may be waiting for the end of a process: that is told soon.
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -24,6 +26,8 @@ LIMIT: Final = 4096
 """So many announcements wait to be sent at most."""
 PAUSE: Final = 0.02
 """Seconds between two sendings, in which what comes is gathered."""
+_SOON: Final = 0.002
+"""Seconds that the end of a process waits for what comes with it."""
 
 
 class _Told(NamedTuple):
@@ -49,6 +53,7 @@ class Announcer:
         self._steps: dict[str, int] = {}
         """Where in the list the last announcement of a process is, if that was of a step alone."""
         self._sending = False
+        self._hurried = asyncio.Event()
         self._sent: Future[None] | None = None
 
     def born(self, birth: Birth) -> None:
@@ -59,21 +64,22 @@ class Announcer:
     def changed(self, change: Change, kind: str) -> None:
         """Tell of a change of a process of the class ``kind``. Returns at once, and never raises."""
         told = _Told(announcement.subject(change.was, change.state), announcement.of_change(change, kind))
-        self._put(told, step=change.event == "step")
+        self._put(told, step=change.event == "step", urgent=change.terminal)
 
     async def flush(self) -> None:
         """Return when what was told so far was sent, or cannot be."""
         if self._sent is not None:
             await asyncio.gather(asyncio.wrap_future(self._sent), return_exceptions=True)
 
-    def _put(self, told: _Told, *, step: bool) -> None:
+    def _put(self, told: _Told, *, step: bool, urgent: bool = False) -> None:
         with self._lock:
             self._append(told, step=step)
-            if self._sending:
-                return
-            self._sending = True
+            begin, self._sending = not self._sending, True
         try:
-            self._sent = self._communicator.call(self._send)
+            if begin:
+                self._sent = self._communicator.call(self._send)
+            elif urgent and not self._hurried.is_set():
+                self._communicator.call(self._hurry)
         except DrupeError as error:  # it was closed, and so it stays
             _LOG.debug("nobody is told any more what becomes of processes: %s", error)
 
@@ -100,11 +106,18 @@ class Announcer:
                     await communicator.broadcast_send(content.as_body(), sender=content.pid, subject=subject)
                 except Exception as error:  # noqa: BLE001 (whoever listens reads the store)
                     _LOG.debug("nobody was told of process %s: %s", content.pid, error)
-            await asyncio.sleep(self._pause)
+            await asyncio.sleep(min(_SOON, self._pause))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._pause):
+                    await self._hurried.wait()
+
+    async def _hurry(self, _: Communicator) -> None:
+        self._hurried.set()
 
     def _taken(self) -> list[_Told]:
         with self._lock:
             batch, self._waiting = self._waiting, []
             self._steps.clear()
             self._sending = bool(batch)
+            self._hurried.clear()
             return batch

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from drupe.core.lifecycle import State
-from drupe.core.record import Query, Record
+from drupe.core.record import Query, Record, is_quarantined
 from drupe.errors import DrupeError, UnknownClassError
 from drupe.interfaces.ambient import Clock, Ids
 from drupe.interfaces.store import Store
@@ -33,8 +33,8 @@ _SCARCE: Final = 200 * 1024 * 1024
 """Bytes that a disk should have left."""
 _AHEAD: Final = 5.0
 """Seconds that clocks may differ by."""
-_ATTEMPTS: Final = 3
-"""How often a process is begun without getting on before that is worth a word."""
+_DEATHS: Final = 2
+"""So many programs have to have died of a process before that is worth a word."""
 _LOOKED_AT: Final = 10_000
 _PATIENCE: Final = 5.0
 
@@ -196,9 +196,16 @@ async def _processes(settings: Settings, store: Store, clock: Clock) -> AsyncIte
             f"{kind} is not at hand here, and {count} living processes are of it",
             "--import FILE",
         )
-    tried = [record for record in records if record.attempts >= _ATTEMPTS]
+    tried = [record for record in records if record.attempts >= _DEATHS]
     if tried:
-        yield _stuck(tried, f"were begun {_ATTEMPTS} times or more without getting on", "drupe history PID says where")
+        yield _stuck(tried, f"took {_DEATHS} programs or more down with them", "drupe history PID says where")
+    if kept := [record for record in records if is_quarantined(record)]:
+        yield Finding(
+            "quarantine",
+            Grade.CARE,
+            f"{len(kept)} took too many programs down with them, and are paused: {_named(kept)}",
+            "drupe history PID says where; drupe play PID has it try again",
+        )
 
 
 async def _living(store: Store) -> list[Record]:
@@ -219,9 +226,11 @@ def _counted(records: list[Record]) -> str:
 
 
 def _stuck(records: list[Record], what: str, advice: str) -> Finding:
-    some = ", ".join(record.pid[-8:] for record in records[:3])
-    more = "" if len(records) <= 3 else ", …"
-    return Finding("stuck", Grade.CARE, f"{len(records)} {what}: {some}{more}", advice)
+    return Finding("stuck", Grade.CARE, f"{len(records)} {what}: {_named(records)}", advice)
+
+
+def _named(records: list[Record]) -> str:
+    return ", ".join([*(record.pid[-8:] for record in records[:3]), *(["…"] if len(records) > 3 else [])])
 
 
 def _lost(settings: Settings, records: list[Record]) -> Counter[str]:

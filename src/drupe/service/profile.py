@@ -108,6 +108,13 @@ SETTINGS: Final = (
         purpose="how long a process belongs to a program that has gone silent",
     ),
     Setting(
+        name="attempts",
+        type=Annotated[int, msgspec.Meta(ge=1, le=1000)],
+        default=5,
+        expected="a number from 1 to 1000",
+        purpose="how many programs may die of a process without its getting on, before it is quarantined",
+    ),
+    Setting(
         name="broker",
         type=_Text,
         default=LOCAL,
@@ -160,6 +167,7 @@ class Settings:
     max_state_bytes: int
     lease: float
     """Seconds."""
+    attempts: int
     broker: str
     """`LOCAL`, or an address; it may have a password in it."""
     keys: Path

@@ -9,16 +9,20 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from drupe.core.lifecycle import TERMINAL
-from drupe.core.record import Change, Fence, Query, Record
+from drupe.core.record import QUARANTINED, Change, Fence, Query, Record
 from drupe.core.snapshot import NO_INPUTS, Snapshot
 from drupe.engine import saving
 from drupe.engine.child import Origin
+from drupe.engine.progress import step_of
 from drupe.errors import CorruptedError, InvalidStateError, OwnedError, SnapshotError, UnknownClassError, UpcastError
 from drupe.interfaces.registry import Registry
 from drupe.service.stored import StoredHost, Tenure
+from drupe.service.suspicion import Suspects
 
 _LOG: Final = logging.getLogger("drupe.service")
 
+ATTEMPTS: Final = 5
+"""So many owners may die of a process without its getting on, before it is quarantined."""
 _POLL: Final = 0.05
 _POLL_AT_MOST: Final = 1.0
 _NOT_TO_BE_LOADED: Final = (CorruptedError, SnapshotError, UnknownClassError)
@@ -31,15 +35,24 @@ class StoredRecovery:
         host: who will own them.
         registry: where their classes come from.
         is_dead: tells whether an owner is known to be dead.
+        attempts: how many owners may die of a process without its getting on, before it is quarantined.
     """
 
-    def __init__(self, host: StoredHost, registry: Registry, is_dead: Callable[[str], bool]) -> None:
+    def __init__(
+        self, host: StoredHost, registry: Registry, is_dead: Callable[[str], bool], attempts: int = ATTEMPTS
+    ) -> None:
         self._host = host
         host.recovery = self
         self._store = host.store
         self._registry = registry
         self._is_dead = is_dead
+        self._attempts = attempts
+        self._suspects: Suspects | None = None
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def be_careful(self) -> None:
+        """From now on run no two side by side that have one attempt left."""
+        self._suspects = Suspects(self._host.live, self._attempts)
 
     async def load(self, pid: str, seq: int | None = None) -> Any:
         """Get a process as it was at a checkpoint, by default the last; nothing is claimed, and it must not be run.
@@ -65,19 +78,21 @@ class StoredRecovery:
             SnapshotError: the checkpoint does not fit the class. One that could not be brought up to date
                 (`UpcastError`) leaves the process paused, with the error as its status.
         """
-        async with self._taking(pid):
+        async with self.taking(pid):
             return self._host.at_hand(pid) or await self._take_over(pid)
 
     async def _take_over(self, pid: str, process: Any = None) -> Any:
         record = await self._store.record(pid)
         if record.state in TERMINAL:
             return await self._bring(process, await self._snapshot(pid, None), closed=True)
+        if self._suspects is not None:
+            self._suspects.refuse_two(record, self._host.owner)
         # Read and made before it is claimed: what cannot be loaded here is left to others as it was.
         snapshot = await self._snapshot(pid, None)
         try:
             found = await self._bring(process, snapshot)
         except UpcastError as error:
-            await self._pause(record, snapshot, str(error))
+            await self._leave_paused(record, snapshot, str(error))
             raise
         try:
             claimed = await self._claim(record)
@@ -86,12 +101,24 @@ class StoredRecovery:
         if claimed.seq != record.seq:  # it went on between reading and claiming
             snapshot = await self._snapshot(pid, None)
             found = await self._bring(found, snapshot)
-        self._host.take(found, Tenure(claimed.epoch, claimed.seq, _bare(snapshot), resumed=True))
+        seq = claimed.seq
+        if claimed.attempts >= self._attempts:
+            step = step_of(found)
+            reason = (
+                f"{QUARANTINED}: {claimed.attempts} programs in a row died while it was in {step or 'the same step'}; "
+                "`drupe play` has it try again"
+            )
+            snapshot, seq = await self._pause(claimed, snapshot, reason, event=QUARANTINED), seq + 1
+            found = await self._bring(found, snapshot)
+            _LOG.warning("process %s (%s) is %s", pid, found.kind, reason)
+        elif self._suspects is not None:
+            self._suspects.note(claimed)
+        self._host.take(found, Tenure(claimed.epoch, seq, _bare(snapshot), resumed=True))
         await self._host.attendant.attended(pid)  # before it takes a step: it may be meant to take none
         return found
 
     async def resume_below(self, pid: str) -> list[Any]:
-        """Resume every living descendant that nobody runs, and start it; the oldest first."""
+        """Resume every living descendant that nobody runs and that could go on, and start it; the oldest first."""
         found = []
         for record in await self._children(pid):
             if record.state not in TERMINAL and self._is_left(record):
@@ -109,6 +136,8 @@ class StoredRecovery:
 
     def _is_left(self, record: Record) -> bool:
         """Whether nobody runs it here. What this owner has in the store and not at hand was born a moment ago."""
+        if record.parked:
+            return False
         process = self._host.live.get(record.pid)
         return record.owner != self._host.owner if process is None else process._life.lost is not None
 
@@ -126,7 +155,7 @@ class StoredRecovery:
 
     async def adopt(self, process: Any) -> bool:
         """Bring a new object to where its process in the store got, and own it; False if somebody else does."""
-        async with self._taking(process.pid):
+        async with self.taking(process.pid):
             if self._host.at_hand(process.pid) is not None:
                 return False
             try:
@@ -143,18 +172,21 @@ class StoredRecovery:
                 self._host.start(process)
                 await _end_of(process)
                 continue
-            if (await self._store.record(pid)).state in TERMINAL:
+            record = await self._store.record(pid)
+            if record.state in TERMINAL:
                 return await self.load(pid)
             try:
-                process = await self.resume(pid)
+                process = None if record.parked else await self.resume(pid)
             except OwnedError:
+                process = None
+            if process is None:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _POLL_AT_MOST)
         return process
 
     # --- pieces --------------------------------------------------------------------------------------------
 
-    def _taking(self, pid: str) -> asyncio.Lock:
+    def taking(self, pid: str) -> asyncio.Lock:
         """Get what lets only one at a time bring a process to life: two objects of it would fence each other."""
         return self._locks.setdefault(pid, asyncio.Lock())
 
@@ -179,30 +211,35 @@ class StoredRecovery:
         dead = () if record.owner is None or not self._is_dead(record.owner) else (record.owner,)
         return await self._store.claim(record.pid, owner=self._host.owner, dead=dead)
 
-    async def _pause(self, record: Record, snapshot: Snapshot, reason: str) -> None:
+    async def _leave_paused(self, record: Record, snapshot: Snapshot, reason: str) -> None:
         if record.paused and record.status == reason:  # it was tried before
             return
         claimed = await self._claim(record)
-        before = snapshot.before if snapshot.paused else snapshot.status
-        body = msgspec.structs.replace(_bare(snapshot), paused=True, status=reason, before=before).encode()
         if claimed.seq == record.seq:
-            change = Change(
-                pid=record.pid,
-                epoch=claimed.epoch,
-                seq=claimed.seq + 1,
-                at=self._host.now(),
-                was=record.state,
-                state=record.state,
-                body=body,
-                event="paused",
-                detail=reason,
-                paused=True,
-                status=reason,
-            )
-            await self._store.save(change)
-            if self._host.announcer is not None:
-                self._host.announcer.changed(change, record.kind)
+            await self._pause(claimed, snapshot, reason)
         await self._store.release(Fence(record.pid, claimed.epoch))
+
+    async def _pause(self, row: Record, snapshot: Snapshot, reason: str, *, event: str = "paused") -> Snapshot:
+        """Write that a process is paused that is ours and not run yet, and get the checkpoint."""
+        before = snapshot.before if snapshot.paused else snapshot.status
+        paused = msgspec.structs.replace(snapshot, paused=True, status=reason, before=before)
+        change = Change(
+            pid=row.pid,
+            epoch=row.epoch,
+            seq=row.seq + 1,
+            at=self._host.now(),
+            was=row.state,
+            state=row.state,
+            body=_bare(paused).encode(),
+            event=event,
+            detail=reason,
+            paused=True,
+            status=reason,
+        )
+        await self._store.save(change)
+        if self._host.announcer is not None:
+            self._host.announcer.changed(change, row.kind)
+        return paused
 
 
 def _bare(snapshot: Snapshot) -> Snapshot:

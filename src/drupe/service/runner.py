@@ -13,7 +13,7 @@ from drupe.core.status import Progress
 from drupe.engine.child import Origin
 from drupe.engine.listener import ProcessListener
 from drupe.engine.process import Process
-from drupe.engine.progress import step_of
+from drupe.engine.progress import is_active, step_of
 from drupe.engine.registry import ClassRegistry
 from drupe.errors import ChildMismatchError, ClosedError, DrupeError, DuplicateProcessError, FencedError
 from drupe.interfaces.ambient import Clock, Ids, Probe
@@ -28,8 +28,10 @@ from drupe.service.attendant import POLL, Attendant
 from drupe.service.contact import Contact
 from drupe.service.desk import Desk
 from drupe.service.lease import Lease
+from drupe.service.parking import AFTER as PARKING
+from drupe.service.parking import Parking
 from drupe.service.presence import Presence
-from drupe.service.recovery import StoredRecovery
+from drupe.service.recovery import ATTEMPTS, StoredRecovery
 from drupe.service.stall import AFTER as STALL
 from drupe.service.stall import Stall
 from drupe.service.stored import StoredHost
@@ -54,6 +56,7 @@ class Runner:
         presence: how owners of this machine show that they live; None leaves it to leases.
         lease: how long an owner that shows no life keeps its processes, in seconds.
         poll: seconds after which an order to a process is found that nobody told of; None leaves it to hints.
+        attempts: how many programs may die of a process without its getting on, before it is quarantined.
         stall: seconds after which a step that blocks the loop is named in the log.
         communicator: tells everybody what becomes of the processes, and answers who calls the owner by its name; opened
             and closed with the runner.
@@ -70,6 +73,7 @@ class Runner:
         presence: Presence | None = None,
         lease: float = LEASE,
         poll: float | None = POLL,
+        attempts: int = ATTEMPTS,
         stall: float = STALL,
         communicator: FarCommunicator | None = None,
         clock: Clock | None = None,
@@ -86,6 +90,7 @@ class Runner:
             self._host,
             registry or ClassRegistry(Process),
             presence.is_dead if presence is not None else lambda _: False,
+            attempts,
         )
         self._attendant = Attendant(self._host, probe=probe, interval=poll)
         self._stall = Stall(after=stall)
@@ -202,9 +207,20 @@ class Runner:
         """
         return await process.wait()
 
+    def be_careful(self) -> None:
+        """Run no two processes side by side that have one attempt left: see `drupe.service.suspicion`.
+
+        It is for those who come back for what they could not have.
+        """
+        self._recovery.be_careful()
+
     def add_listener(self, listener: ProcessListener) -> None:
         """Have ``listener`` called for every process that is run here from now on."""
         self._host.listeners.append(listener)
+
+    def parking(self, *, after: float = PARKING) -> Parking:
+        """Get what gives back to the store what has waited for ``after`` seconds. For those who have no process in their hands."""
+        return Parking(self._host, self._recovery, after=after)
 
     def attend(self, pid: str | None = None) -> Future[None]:
         """Look now for orders to a process, by default to any, and whether it is still ours; from any thread.
@@ -286,14 +302,6 @@ class Runner:
         for process in self.living():
             process._life.abandon(kind(f"process {process.pid}: {reason}"))
             process._life.nudge()
-
-
-def is_active(process: Any) -> bool:
-    """Tell whether a process takes steps."""
-    life = process._life
-    driven = life.task is not None or life.driver is not None
-    rests = life.stage.idle or life.posture is Posture.HELD or life.waiting_for_child
-    return driven and not rests and life.lost is None and life.state not in TERMINAL
 
 
 async def _cancelled(tasks: list[asyncio.Task[Any]]) -> None:

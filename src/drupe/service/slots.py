@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 from drupe.engine.listener import ProcessListener
+from drupe.engine.progress import is_active
 from drupe.errors import TaskRejectedError
-from drupe.service.runner import Runner, is_active
+from drupe.service.runner import Runner
 
 _LOOKS: Final = 0.1
 """Seconds after which is looked again: that a step begins to wait for a child is told by nobody."""

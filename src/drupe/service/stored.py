@@ -100,6 +100,7 @@ class StoredHost:
         self.store = store
         self.owner = owner
         self.now = clock.now
+        self.dialect = store.dialect
         self.live: dict[str, Any] = {}
         """Processes that are owned and at hand, by pid."""
         self.listeners: list[Any] = []
@@ -200,6 +201,7 @@ class StoredHost:
             status=standing.status,
             births=tuple(birth for _, birth, _ in born) if born else (),
             answers=due,
+            statements=_due(life.statements, stage, event) if life.statements else (),
         )
         self._probe("host.commit")
         return self._written(process, tenure, change, snapshot, born)
@@ -223,6 +225,8 @@ class StoredHost:
             raise
         self._probe("host.committed")
         _note_answers(tenure, change)
+        if change.statements:
+            process._life.statements = ()
         if self.announcer is not None:
             self.announcer.changed(change, process.kind)
         tenure.seq, tenure.last, tenure.origin = change.seq, snapshot, snapshot.origin
@@ -371,6 +375,11 @@ class StoredHost:
 
     def _is_new(self, record: Record) -> bool:
         return record.owner == self.owner and record.epoch == 1 and record.seq == 1
+
+
+def _due(statements: Sequence[Any], stage: Any, event: str) -> tuple[Any, ...]:
+    """Get the statements that go with a change: none with one after which the step that gave them would run again."""
+    return () if event in _STANDING or getattr(stage, "volatile", False) else tuple(statements)
 
 
 def _note_answers(tenure: Tenure, change: Change) -> None:

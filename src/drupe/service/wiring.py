@@ -146,6 +146,7 @@ def open_runner(
         presence=Presence(presence_folder(settings.store)),
         lease=settings.lease,
         poll=poll,
+        attempts=settings.attempts,
         communicator=communicator_for(settings, store) if in_touch else None,
     )
 
@@ -166,13 +167,20 @@ async def open_worker(settings: Settings, *, slots: int = SLOTS, queue: str = DE
     communicator = communicator_for(settings, store)
     presence = Presence(presence_folder(settings.store))
     registry = ListedClasses(settings)
-    runner = Runner(store, registry=registry, presence=presence, lease=settings.lease, communicator=communicator)
+    runner = Runner(
+        store,
+        registry=registry,
+        presence=presence,
+        lease=settings.lease,
+        attempts=settings.attempts,
+        communicator=communicator,
+    )
     async with runner:
         yield Worker(
             runner,
             communicator,
             registry,
-            is_dead=presence.is_dead,
+            dead=presence.departed,
             slots=slots,
             queue=queue,
             deaths=Deaths(presence),

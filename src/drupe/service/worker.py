@@ -1,19 +1,20 @@
 """A worker: it takes tasks, runs what they ask for, and looks after what nobody runs any more.
 
 Its communicator lives on a thread of its own, so that others reach it whatever a step does to the loop. It takes as many
-tasks as it has free slots. Every few seconds, and at once when an owner on its machine dies, it looks for processes of the
-store that live and that nobody holds. So a worker that is killed costs its processes a moment, and the step that ran.
+tasks as it has free slots. Every few seconds it looks for processes of the store that could go on and that nobody holds: their
+owner died, or was stopped, or they were parked and something has happened that they waited for; and at once when an owner on
+its machine dies. So a worker that is killed costs its processes a moment, and the step that ran. What waits is parked: it
+takes no memory here.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-import msgspec
-
-from drupe.core.lifecycle import TERMINAL, State
-from drupe.core.record import Query, Record
+from drupe.core.record import Record
+from drupe.engine.listener import ProcessListener
 from drupe.errors import (
     CorruptedError,
     FencedError,
@@ -28,6 +29,7 @@ from drupe.interfaces.registry import Registry
 from drupe.runtime.clock import tick
 from drupe.service.deaths import Deaths
 from drupe.service.launcher import Launcher
+from drupe.service.parking import AFTER as PARKING
 from drupe.service.runner import Runner
 from drupe.service.slots import Slots
 
@@ -39,8 +41,7 @@ GRACE: Final = 30.0
 """Seconds that steps have to end, once the worker is to stop."""
 SWEEP: Final = 2.0
 """Seconds between two looks for processes that nobody holds."""
-_LIVING: Final = tuple(state for state in State if state not in TERMINAL)
-_PAGE: Final = 500
+_PAGE: Final = 100
 
 
 class Worker:
@@ -50,10 +51,11 @@ class Worker:
         runner: runs processes; open, and in touch with others.
         communicator: brings tasks; open.
         registry: the classes that may be run.
-        is_dead: tells whether an owner is known to be dead.
+        dead: gets the owners that are known to be dead.
         slots: how many processes take steps at a time.
         queue: which queue of tasks.
         sweep: seconds between two looks for processes that nobody holds.
+        park: seconds that a process waits, or is paused, before it is given back to the store.
         deaths: has it look at once when somebody has died; None leaves it to looking.
     """
 
@@ -63,27 +65,33 @@ class Worker:
         communicator: Communicator,
         registry: Registry,
         *,
-        is_dead: Callable[[str], bool],
+        dead: Callable[[], Iterable[str]],
         slots: int = SLOTS,
         queue: str = DEFAULT_QUEUE,
         sweep: float = SWEEP,
+        park: float = PARKING,
         deaths: Deaths | None = None,
     ) -> None:
         self._runner = runner
+        runner.be_careful()
         self._communicator = communicator
         self._registry = registry
-        self._is_dead = is_dead
+        self._dead = dead
         self._count = slots
         self._slots = Slots(runner, slots)
         self._queue = queue
         self._sweep = sweep
-        self._deaths = deaths
-        self._again = False
-        """Whether there is more to take up: no slot was free, or somebody's lease had run out who may have held more."""
-        self._missing: dict[tuple[str, int], float] = {}
-        """Processes, with their epochs, that the store says are held here and that are not at hand, and since when."""
+        self._pause = park / 2
+        self._parking = runner.parking(after=park)
         self.runner = runner
         """What runs processes."""
+        self._stirred = asyncio.Event()
+        runner.add_listener(_Ends(self._stirred.set))
+        self._deaths = deaths
+        self._cut_short = False
+        """Whether something was left because no slot was free."""
+        self._missing: dict[tuple[str, int], float] = {}
+        """Processes, with their epochs, that the store says are held here and that are not at hand, and since when."""
         self._left: dict[str, str] = {}
         """Processes that cannot be run here, and why: each is told of once."""
 
@@ -100,14 +108,15 @@ class Worker:
         subscription = await self._communicator.subscribe_task(launcher, queue=self._queue, prefetch=self._count)
         loop = asyncio.get_running_loop()
         sweeping, stopping = loop.create_task(self._sweep_again_and_again()), loop.create_task(stop.wait())
+        beside = [loop.create_task(work()) for work in (self._park_again_and_again, self._hear_of_deaths)]
         try:
             await asyncio.wait([sweeping, stopping], return_when=asyncio.FIRST_COMPLETED)
             if not stop.is_set():
                 await sweeping
         finally:
-            sweeping.cancel()
-            stopping.cancel()
-            await asyncio.gather(sweeping, stopping, return_exceptions=True)
+            for task in (sweeping, stopping, *beside):
+                task.cancel()
+            await asyncio.gather(sweeping, stopping, *beside, return_exceptions=True)
         await subscription.unsubscribe()
         self._runner.stop()
         try:
@@ -121,74 +130,55 @@ class Worker:
 
     async def _sweep_again_and_again(self) -> None:
         while not self._runner.stopping:
+            self._stirred.clear()
             try:
-                await self.sweep()
+                while await self.sweep() or self._cut_short:  # noqa: ASYNC110 (it has waited for a slot)
+                    await asyncio.sleep(0)
             except StoreError as error:
                 _LOG.warning("the store could not be looked through: %s", error)
-            await (asyncio.sleep(0) if self._again else self._pause())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._sweep):
+                    await self._stirred.wait()
         raise FencedError(f"worker {self._runner.owner} was declared dead by others, which run its processes now")
 
-    async def _pause(self) -> None:
-        if self._deaths is None:
-            await asyncio.sleep(self._sweep)
-        else:
-            await self._deaths.next(timeout=self._sweep)
-
     async def sweep(self) -> list[str]:
-        """Take up what lives, is not paused and is held by nobody, as far as there are slots; get the pids."""
-        taken: list[str] = []
-        self._again = False
-        self._missing = {key: since for key, since in self._missing.items() if self._is_missing(key[0])}
-        free, doubtful = await self._look_through()
-        if free:
-            with self._slots.precedence():
-                oldest = reversed(free)  # first, so that none waits for ever
-                taken += [record.pid for record in oldest if not self._is_over() and await self._take_up(record)]
-        for record in doubtful:
-            if not self._is_over() and self._slots.free() > 0 and await self._take_up(record):
-                taken.append(record.pid)
-                self._again = True
-        return taken
+        """Take up what could go on and is held by nobody, as far as there are slots; get the pids."""
+        # What cannot be run here stays where it is, and must not hide what can.
+        limit = max(_PAGE, 2 * self._count) + len(self._left)
+        found = await self._runner.store.free(dead=self._dead(), limit=limit)
+        found += await self._forsaken()
+        self._cut_short = False
+        if not found:
+            return []
+        with self._slots.precedence():
+            return await self._take_up_all(found)
 
-    async def _look_through(self) -> tuple[list[Record], Iterable[Record]]:
-        """Get what nobody holds; and of each owner who seems to live one process, by which a lease that ran out is found."""
-        free: list[Record] = []
-        doubtful: dict[str, Record] = {}
-        query = Query(states=_LIVING, paused=False, limit=_PAGE)
-        while True:
-            page = await self._runner.store.list(query)
-            for record in page.records:
-                if self._is_free(record):
-                    free.append(record)
-                elif record.owner not in (None, self._runner.owner) and self._is_missing(record.pid):
-                    doubtful[str(record.owner)] = record
-            if page.next is None:
-                return free, doubtful.values()
-            query = msgspec.structs.replace(query, after=page.next)
+    async def _take_up_all(self, found: Sequence[Record]) -> list[str]:
+        # At once, so that they share commits; but one after the other where somebody died: see `suspicion`.
+        quiet = [record for record in found if record.owner is None and not record.attempts]
+        taken = await asyncio.gather(*map(self._take_up, quiet))
+        pids = [record.pid for record, was_taken in zip(quiet, taken, strict=True) if was_taken]
+        for record in found:
+            troubled = record.owner is not None or record.attempts
+            if troubled and not self._cut_short and await self._take_up(record):
+                pids.append(record.pid)
+        return pids
 
-    def _is_over(self) -> bool:
-        return self._again or self._runner.stopping
+    async def _forsaken(self) -> list[Record]:
+        """Get what was given up here because the store failed, or whose claim was committed and the answer lost.
 
-    def _is_free(self, record: Record) -> bool:
-        if record.owner == self._runner.owner:
-            return self._is_forsaken(record)
-        return record.owner is None or self._is_dead(record.owner)
-
-    def _is_forsaken(self, record: Record) -> bool:
-        """Whether it was given up here because the store failed, or its claim was committed and the answer lost.
-
-        Nobody else may take it. One that was born a moment ago looks the same, but not for long.
+        Nobody else may take it. What was born a moment ago looks the same, but not for long.
         """
-        if not self._is_missing(record.pid):
-            return False
-        now = tick()
-        return now - self._missing.setdefault((record.pid, record.epoch), now) >= self._sweep
-
-    def _is_missing(self, pid: str) -> bool:
-        return not self._runner.progress(pid).here
+        store, now = self._runner.store, tick()
+        held = await store.held(self._runner.owner)
+        missing = [(pid, epoch) for pid, epoch in held.items() if not self._runner.progress(pid).here]
+        self._missing = {key: self._missing.get(key, now) for key in missing}
+        return [await store.record(pid) for (pid, _), since in self._missing.items() if now - since >= self._sweep]
 
     async def _take_up(self, record: Record) -> bool:
         pid = record.pid
+        if self._runner.stopping:
+            return False
         try:
             self._registry.find(record.kind)
             async with self._slots.reserved(first=True):
@@ -196,7 +186,7 @@ class Worker:
         except OwnedError:
             return False
         except TaskRejectedError:
-            self._again = True
+            self._cut_short = True
             return False
         except (UnknownClassError, CorruptedError, SnapshotError) as error:
             if self._left.get(pid) != str(error):
@@ -205,3 +195,36 @@ class Worker:
             return False
         self._left.pop(pid, None)
         return True
+
+    async def _hear_of_deaths(self) -> None:
+        while self._deaths is not None and not self._runner.stopping:
+            if await self._deaths.next(timeout=self._sweep):
+                self._stirred.set()
+
+    async def _park_again_and_again(self) -> None:
+        while not self._runner.stopping:
+            await asyncio.sleep(self._pause)
+            try:
+                await self._parking.look()
+            except StoreError as error:
+                _LOG.warning("what waits could not be parked: %s", error)
+
+
+class _Ends(ProcessListener):
+    """Has the worker look when a process ended: its parent may have waited for that, and be held by nobody."""
+
+    def __init__(self, stir: Callable[[], None]) -> None:
+        self._stir = stir
+
+    def on_process_finished(self, process: Any, outputs: Any) -> None:
+        self._tell(process)
+
+    def on_process_excepted(self, process: Any, reason: str) -> None:
+        self._tell(process)
+
+    def on_process_killed(self, process: Any, msg: str | None) -> None:
+        self._tell(process)
+
+    def _tell(self, process: Any) -> None:
+        if process.parent is not None:
+            self._stir()

@@ -7,7 +7,8 @@ before, it only looks, and may refuse; after, it changes things, and cannot fail
 import asyncio
 import contextlib
 import threading
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -22,6 +23,7 @@ from drupe.core.record import (
     Page,
     Query,
     Record,
+    Rest,
     Retention,
     birth_record,
 )
@@ -29,7 +31,7 @@ from drupe.errors import DuplicateProcessError, StoreUnavailableError
 from drupe.interfaces.ambient import Clock, Probe
 from drupe.runtime.clock import SystemClock
 from drupe.runtime.probe import quiet
-from drupe.storage import memory_inbox, rule
+from drupe.storage import memory_inbox, memory_parking, rule
 from drupe.storage.memory_inbox import Write
 from drupe.storage.memory_queue import MemoryTaskQueue
 from drupe.storage.memory_state import Kept, MemoryState, advance, fits, has
@@ -50,6 +52,8 @@ class MemoryStore:
         retention: how many checkpoints of a process are kept.
         max_bytes: how large inputs or a checkpoint may be.
     """
+
+    dialect: str | None = None
 
     def __init__(
         self,
@@ -109,7 +113,7 @@ class MemoryStore:
 
     def _leave(self, owner: str) -> Write[None]:
         yield
-        self._bury(owner)
+        self._forget(owner, rule.released)
 
     def _claim(self, pid: str, owner: str, dead: frozenset[str]) -> Write[Record]:
         kept = self._kept(pid)
@@ -120,9 +124,9 @@ class MemoryStore:
             raise rule.owned(kept.row)
         yield
         if holder is not None and holder != owner:
-            self._bury(holder)
+            self._forget(holder, rule.bereaved)
         row = kept.row
-        kept.row = msgspec.structs.replace(row, owner=owner, epoch=row.epoch + 1, attempts=row.attempts + 1)
+        kept.row = msgspec.structs.replace(rule.woken(row), owner=owner, epoch=row.epoch + 1)
         return kept.row
 
     def _release(self, fence: Fence) -> Write[None]:
@@ -130,7 +134,7 @@ class MemoryStore:
         if kept is None or kept.row.epoch != fence.epoch:
             raise rule.fenced(fence, None if kept is None else kept.row)
         yield
-        kept.row = msgspec.structs.replace(kept.row, owner=None)
+        kept.row = rule.released(kept.row)
 
     def _lease(self, owner: str, lease: float) -> None:
         self.state.owners[owner] = self._clock.boot(), self._clock.steady() + lease
@@ -139,11 +143,11 @@ class MemoryStore:
         boot, until = self.state.owners.get(owner, ("", 0.0))
         return boot == self._clock.boot() and self._clock.steady() < until
 
-    def _bury(self, owner: str) -> None:
+    def _forget(self, owner: str, leave: Callable[[Record], Record]) -> None:
         self.state.owners.pop(owner, None)
         for kept in self.state.processes.values():
             if kept.row.owner == owner:
-                kept.row = msgspec.structs.replace(kept.row, owner=None)
+                kept.row = leave(kept.row)
 
     def _check_held(self, fence: Fence) -> None:
         kept = self.state.processes.get(fence.pid)
@@ -153,6 +157,18 @@ class MemoryStore:
     def _check_joined(self, owner: str) -> None:
         if owner not in self.state.owners:
             raise rule.not_joined(owner)
+
+    # --- rest --------------------------------------------------------------------------------------------
+
+    async def park(self, fence: Fence, rest: Rest) -> bool:
+        return await self._commit("store.park", memory_parking.park(self.state, fence, rest, self._clock.now()))
+
+    async def free(self, *, dead: Iterable[str] = (), limit: int = 100) -> list[Record]:
+        known = frozenset(dead)
+        with self._at_hand():
+            return memory_parking.free(
+                self.state, self._clock.now(), lambda owner: owner in known or not self._alive(owner), limit
+            )
 
     # --- writing -----------------------------------------------------------------------------------------
 
@@ -170,7 +186,11 @@ class MemoryStore:
             self._check_held(fence)
         asked = self._asked_for(births)
         yield
-        return [self._bear(birth) if row is None else row for birth, row in asked]
+        rows = [self._bear(birth) if row is None else row for birth, row in asked]
+        if fence is not None and rule.any_lives(rows):
+            parent = self.state.processes[fence.pid]
+            parent.row = msgspec.structs.replace(parent.row, attempts=0)
+        return rows
 
     def _save(self, change: Change) -> Write[None]:
         rule.check_body(change, self._max_bytes)
@@ -181,6 +201,8 @@ class MemoryStore:
         done = kept.row.seq == change.seq and has(kept, change)
         if not done and (kept.row.seq != change.seq - 1 or kept.row.owner is None):
             raise rule.fenced(change, kept.row)
+        for statement in change.statements:
+            raise rule.failed(change.pid, statement, "memory is no database")
         yield
         if not done:
             self._advance(kept, change)
@@ -213,6 +235,8 @@ class MemoryStore:
         memory_inbox.write_answers(self.state.letters, change.pid, change.answers, change.at)
         if change.terminal:
             memory_inbox.answer_the_rest(self.state.letters, change.pid, change.state, change.at)
+            memory_parking.wake(self.state, change.pid)
+            memory_parking.wake(self.state, kept.row.parent)
 
     def _bear(self, birth: Birth) -> Record:
         row = birth_record(birth)
@@ -224,7 +248,10 @@ class MemoryStore:
     # --- orders ------------------------------------------------------------------------------------------
 
     async def ask(self, orders: Sequence[Order]) -> list[Receipt]:
-        return await self._commit("store.ask", memory_inbox.ask(self.state.letters, orders, self._row))
+        return await self._commit(
+            "store.ask",
+            memory_inbox.ask(self.state.letters, orders, self._row, partial(memory_parking.wake, self.state)),
+        )
 
     async def orders(self, pid: str) -> list[Order]:
         with self._at_hand():
@@ -268,7 +295,7 @@ class MemoryStore:
         yield
         if not done:
             if holder is not None and gone:
-                self._bury(holder)
+                self._forget(holder, rule.bereaved)
             kept.row = msgspec.structs.replace(kept.row, owner=None, epoch=kept.row.epoch + 1)
             self._advance(kept, change)
 

@@ -26,8 +26,10 @@ class Letters:
     """Those that are not answered, by id."""
 
 
-def ask(letters: Letters, orders: Sequence[Order], row: Callable[[str], Record | None]) -> Write[list[Receipt]]:
-    """See `Inbox.ask`; ``row`` gets that of a process, if it is there."""
+def ask(
+    letters: Letters, orders: Sequence[Order], row: Callable[[str], Record | None], wake: Callable[[str], None]
+) -> Write[list[Receipt]]:
+    """See `Inbox.ask`; ``row`` gets that of a process, if it is there, ``wake`` has it found."""
     rule.check_orders(orders)
     new: dict[str, tuple[Order, Receipt]] = {}
     for order in orders:
@@ -38,7 +40,13 @@ def ask(letters: Letters, orders: Sequence[Order], row: Callable[[str], Record |
         letters.receipts[id] = receipt
         if not receipt.settled:
             letters.open[id] = order
+            wake(order.pid)
     return [letters.receipts[order.id] for order in orders]
+
+
+def is_asked(letters: Letters, pid: str, signal: str | None) -> bool:
+    """Tell whether something is asked of a process and not answered: of signals, one of this name."""
+    return any(order.verb != SIGNAL or order.name == signal for order in pending(letters, lambda found: found == pid))
 
 
 def pending(letters: Letters, wanted: Callable[[str], bool]) -> list[Order]:

@@ -13,12 +13,14 @@ from drupe.core.lifecycle import TERMINAL, State
 from drupe.core.message import MAX_FRAME
 from drupe.core.order import Order, Receipt, last_word
 from drupe.core.record import PID_PATTERN, Birth, Change, Fence, Query, Record, Retention
+from drupe.core.statement import Statement
 from drupe.errors import (
     ChildMismatchError,
     FencedError,
     InvalidStateError,
     OwnedError,
     SettingsError,
+    StatementError,
     StoreError,
     TooLargeError,
     UnknownOrderError,
@@ -70,6 +72,20 @@ def check_body(change: Change, max_bytes: int) -> None:
     """
     if change.state is not State.EXCEPTED:
         check_size(change.pid, "checkpoint", change.body, max_bytes)
+
+
+def check_statements(change: Change, max_bytes: int) -> None:
+    """Pass if what a step writes of its own is within the limit.
+
+    Raises:
+        TooLargeError: it is not.
+    """
+    size = sum(statement.size for statement in change.statements)
+    if size > max_bytes:
+        raise TooLargeError(
+            f"process {change.pid}: what its step writes of its own would have {size:,} bytes, the limit is {max_bytes:,};"
+            " write it in several steps"
+        )
 
 
 def check_size(pid: str, what: str, body: bytes, max_bytes: int) -> None:
@@ -129,6 +145,11 @@ def same_birth(birth: Birth, row: Record) -> Record:
     return row
 
 
+def any_lives(rows: Sequence[Record]) -> bool:
+    """Tell whether a process among these has not ended."""
+    return any(row.state not in TERMINAL for row in rows)
+
+
 def check_query(query: Query) -> Query:
     """Get it back if it can be answered.
 
@@ -151,6 +172,28 @@ def check_claimable(row: Record) -> None:
     """
     if row.state in TERMINAL:
         raise InvalidStateError(f"process {row.pid} is {row.state} and cannot be claimed")
+
+
+def woken(row: Record) -> Record:
+    """Get the row of a process that somebody has to look at."""
+    return msgspec.structs.replace(row, parked=False, wake_at=None)
+
+
+def can_go_on(row: Record, now: float) -> bool:
+    """Tell whether there is something to do for whoever holds it."""
+    due = row.wake_at is not None and row.wake_at <= now
+    return row.state not in TERMINAL and not row.paused and (not row.parked or due)
+
+
+def released(row: Record) -> Record:
+    """Get the row of a process whose owner has let go of it."""
+    return msgspec.structs.replace(row, owner=None)
+
+
+def bereaved(row: Record) -> Record:
+    """Get the row of a process whose owner has died: that counts as an attempt if it may have been in a step."""
+    failed = row.state in (State.CREATED, State.RUNNING) and not row.paused
+    return msgspec.structs.replace(row, owner=None, attempts=row.attempts + failed)
 
 
 def check_overrulable(row: Record, change: Change) -> None:
@@ -195,6 +238,11 @@ def unknown_checkpoint(pid: str, seq: int | None) -> UnknownProcessError:
 def unknown_order(id: str) -> UnknownOrderError:
     """Get the error for an order that is not there."""
     return UnknownOrderError(f"there is no order {id[:80]} (any more)")
+
+
+def failed(pid: str, statement: Statement, why: object) -> StatementError:
+    """Get the error for a statement of a step that the database refused."""
+    return StatementError(f"process {pid}: {why}, in what its step writes with its checkpoint: {statement.shown}")
 
 
 def owned(row: Record) -> OwnedError:

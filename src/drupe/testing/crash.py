@@ -40,6 +40,8 @@ Play = Callable[[Runner], Awaitable[T]]
 """What an interpreter does. It is called again in each of them, so it goes on where it finds things: see `begin`."""
 
 _LEASE: Final = 3600.0
+_ATTEMPTS: Final = 1_000_000
+"""Here it is no process that its interpreter dies of."""
 _MINE: Final = ("owner", "epoch", "attempts", "created", "updated")
 """What differs between a run that was disturbed and one that was not."""
 
@@ -92,7 +94,15 @@ class World:
     async def _live(self, play: Play[T], probe: Probe) -> T:
         fate = _Fate(probe)
         store = self._store(fate)
-        runner = Runner(store, presence=self._census, lease=_LEASE, clock=self._clock, ids=self._ids, probe=fate)
+        runner = Runner(
+            store,
+            presence=self._census,
+            lease=_LEASE,
+            attempts=_ATTEMPTS,
+            clock=self._clock,
+            ids=self._ids,
+            probe=fate,
+        )
         playing = asyncio.create_task(_played(runner, play))
         ends: set[asyncio.Future[Any]] = {playing, fate.met}
         try:

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 import pytest
 
@@ -22,6 +22,9 @@ from drupe.service.runner import LEASE, Runner
 from drupe.testing.clock import ManualClock, SequentialIds
 from drupe.testing.reload import Reloading
 from drupe.testing.store_case import Place
+
+_ATTEMPTS: Final = 1_000
+"""What is tested may end often in the middle of a step, and nobody is to take it for poison."""
 
 
 class Bench(Protocol):
@@ -97,7 +100,7 @@ class StoredBench:
     async def _start(self) -> None:
         store = self._place(clock=self.clock)
         self.saves = HeldSaves(store)
-        self.runner = Runner(store, registry=SubclassRegistry(), clock=self.clock, ids=self._ids)
+        self.runner = Runner(store, registry=SubclassRegistry(), clock=self.clock, ids=self._ids, attempts=_ATTEMPTS)
         if self._reloading:
             self.runner.add_listener(Reloading())
         await self._runners.enter_async_context(self.runner)

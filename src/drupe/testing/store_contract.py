@@ -19,11 +19,17 @@ from drupe.testing.store_case import Place as Place
 from drupe.testing.store_failure_contract import StoreFailureContract
 from drupe.testing.store_inbox_contract import StoreInboxContract
 from drupe.testing.store_ownership_contract import StoreOwnershipContract
+from drupe.testing.store_parking_contract import StoreParkingContract
 from drupe.testing.store_reading_contract import StoreReadingContract
 from drupe.testing.store_writing_contract import StoreWritingContract
 
 
 class StoreContract(
-    StoreOwnershipContract, StoreWritingContract, StoreReadingContract, StoreInboxContract, StoreFailureContract
+    StoreOwnershipContract,
+    StoreParkingContract,
+    StoreWritingContract,
+    StoreReadingContract,
+    StoreInboxContract,
+    StoreFailureContract,
 ):
     """Every sentence of `drupe.interfaces.store.Store` and `drupe.interfaces.inbox.Inbox`, as tests."""

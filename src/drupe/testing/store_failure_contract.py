@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from drupe.core.order import Answer, Order, Outcome
-from drupe.core.record import Fence, Query, birth_record
+from drupe.core.record import Fence, Query, Rest, birth_record
 from drupe.errors import FencedError, OwnedError, StoreUnavailableError
 from drupe.interfaces.store import Store
 from drupe.testing.clock import ManualClock
@@ -25,6 +25,7 @@ _VERBS: Final[dict[str, Callable[[Store], Awaitable[object]]]] = {
     "store.leave": lambda store: store.leave(ME),
     "store.claim": lambda store: store.claim("mine", owner=ME),
     "store.release": lambda store: store.release(_FENCE),
+    "store.park": lambda store: store.park(_FENCE, Rest(wake_at=5e9)),
     "store.create": lambda store: store.create(_CHILDREN, fence=_FENCE),
     "store.save": lambda store: store.save(step(_MINE, births=_CHILDREN)),
     "store.delete": lambda store: store.delete("over"),

@@ -18,7 +18,7 @@ from drupe.errors import (
 )
 from drupe.interfaces.store import Store
 from drupe.testing.clock import ManualClock
-from drupe.testing.store_case import LEASE, ME, OTHER, Place, StoreCase, born, ended, step, walk
+from drupe.testing.store_case import LEASE, ME, OTHER, Place, StoreCase, birth, born, ended, step, walk
 
 
 class StoreOwnershipContract(StoreCase):
@@ -34,10 +34,10 @@ class StoreOwnershipContract(StoreCase):
             await store.claim("p1", owner="stranger")
         assert (await store.record("p1")).epoch == 0
 
-    async def test_a_claim_raises_epoch_and_attempts_by_one(self, store: Store) -> None:
+    async def test_a_claim_raises_the_epoch_by_one(self, store: Store) -> None:
         await born(store, owner=None)
         row = await store.claim("p1", owner=ME)
-        assert (row.owner, row.epoch, row.attempts) == (ME, 1, 1)
+        assert (row.owner, row.epoch, row.attempts) == (ME, 1, 0)
         assert row == await store.record("p1")
 
     async def test_claiming_what_one_owns_gives_a_new_epoch_and_fences_the_old_one(self, store: Store) -> None:
@@ -196,16 +196,63 @@ class StoreOwnershipContract(StoreCase):
         with pytest.raises(FencedError, match="nobody"):
             await store.release(Fence("nobody", 1))
 
-    async def test_attempts_count_claims_since_the_last_progress(self, store: Store) -> None:
-        await born(store, owner=None)
+    # --- attempts ----------------------------------------------------------------------------------------
+
+    async def test_attempts_count_owners_that_died_since_the_last_progress(self, store: Store) -> None:
+        row = await born(store, owner=OTHER)
         for attempts in (1, 2, 3):
-            row = await store.claim("p1", owner=ME)
+            row = await store.claim("p1", owner=ME, dead=[OTHER])
             assert row.attempts == attempts
+            assert row == await store.record("p1")
+            await store.join(OTHER, lease=LEASE)
             await store.release(Fence("p1", row.epoch))
+            row = await store.claim("p1", owner=OTHER)
         for state in (State.RUNNING, State.RUNNING, State.WAITING):  # with and without another state
-            row = await walk(store, await store.claim("p1", owner=ME), 1, state=state)
+            await walk(store, await store.claim("p1", owner=OTHER), 1, state=state)
             assert (await store.record("p1")).attempts == 0
+
+    async def test_an_owner_whose_lease_ran_out_counts_as_dead(self, store: Store, clock: ManualClock) -> None:
+        await born(store, owner=OTHER)
+        clock.advance(LEASE)
         assert (await store.claim("p1", owner=ME)).attempts == 1
+
+    async def test_who_leaves_or_releases_or_claims_again_has_not_failed(self, store: Store) -> None:
+        row = await born(store, owner=OTHER)
+        await store.release(Fence("p1", row.epoch))
+        row = await store.claim("p1", owner=OTHER)
+        await store.leave(OTHER)
+        row = await store.claim("p1", owner=ME)
+        assert (await store.claim("p1", owner=ME)).attempts == row.attempts == 0
+
+    async def test_what_else_a_dead_owner_was_in_a_step_of_counts_one_more(self, store: Store) -> None:
+        await born(store, "taken", owner=OTHER)
+        await born(store, "created", owner=OTHER)
+        rows = {pid: await born(store, pid, owner=OTHER) for pid in ("running", "waiting", "paused", "ended")}
+        await born(store, "mine", owner=ME)
+        await store.save(step(rows["running"]))
+        await store.save(step(rows["waiting"], state=State.WAITING))
+        await store.save(step(rows["paused"], paused=True))
+        await store.save(step(rows["ended"], state=State.FINISHED))
+        await store.claim("taken", owner=ME, dead=[OTHER])
+        found = {pid: (await store.record(pid)).attempts for pid in ("taken", "created", "mine", *rows)}
+        assert found == {"taken": 1, "created": 1, "running": 1, "waiting": 0, "paused": 0, "ended": 0, "mine": 0}
+
+    async def test_a_parent_that_has_a_living_child_made_progress(self, store: Store) -> None:
+        await born(store, "parent", owner=OTHER)
+        row = await store.claim("parent", owner=ME, dead=[OTHER])
+        fence = Fence("parent", row.epoch)
+        child = birth("child", parent="parent", owner=ME)
+        await store.create([child], fence=fence)
+        assert (await store.record("parent")).attempts == 0
+
+    async def test_a_parent_whose_children_have_ended_made_none(self, store: Store) -> None:
+        await born(store, "parent", owner=OTHER)
+        child = birth("child", parent="parent", owner=ME)
+        await ended(store, "child", parent="parent")
+        row = await store.claim("parent", owner=ME, dead=[OTHER])
+        await store.create([child], fence=Fence("parent", row.epoch))
+        await store.create([], fence=Fence("parent", row.epoch))
+        assert (await store.record("parent")).attempts == 1
 
     # --- many at once ------------------------------------------------------------------------------------
 
@@ -234,7 +281,7 @@ class StoreOwnershipContract(StoreCase):
         won = list(chain.from_iterable(await asyncio.gather(*asked)))
         row = await store.record("p1")
         assert won.count(True) == 1
-        assert (row.epoch, row.attempts) == (1, 1)
+        assert row.epoch == 1
         assert row.owner in names
 
 

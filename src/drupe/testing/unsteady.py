@@ -32,6 +32,7 @@ class UnsteadyStore:
     def __init__(self, store: Store, seed: int, *, turns: int = 4) -> None:
         self.store = store
         self.tasks = store.tasks
+        self.dialect = store.dialect
         self._turns = turns
         self._random = Random(seed)  # noqa: S311 (nothing is kept secret by it)
 
@@ -51,6 +52,8 @@ class UnsteadyStore:
     leave: Late = _late("leave")
     claim: Late = _late("claim")
     release: Late = _late("release")
+    park: Late = _late("park")
+    free: Late = _late("free")
     create: Late = _late("create")
     save: Late = _late("save")
     delete: Late = _late("delete")

@@ -6,7 +6,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from drupe.errors import CorruptedError, DrupeError, StoreError, StoreFormatError, StoreUnavailableError, TooLargeError
+from drupe.errors import (
+    CorruptedError,
+    DrupeError,
+    StatementError,
+    StoreError,
+    StoreFormatError,
+    StoreUnavailableError,
+    TooLargeError,
+)
 
 _UNAVAILABLE: Final[Mapping[int, str]] = MappingProxyType(
     {
@@ -26,16 +34,28 @@ _OTHER: Final[Mapping[int, tuple[Callable[[str], StoreError], str]]] = MappingPr
             CorruptedError,
             "its pages are damaged here; bring back a copy, others are unaffected",
         ),
+        sqlite3.SQLITE_CONSTRAINT: (
+            StatementError,
+            "a constraint forbids what a step writes with its checkpoint; nothing of the step was written",
+        ),
         sqlite3.SQLITE_TOOBIG: (TooLargeError, "a value is larger than SQLite allows; nothing was written"),
     }
 )
+
+
+_OF_THE_PLACE: Final = frozenset({*_UNAVAILABLE, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
+
+
+def is_of_the_place(error: Exception) -> bool:
+    """Tell whether it is the file, its disk, or who else has it open, and not what was asked."""
+    return _primary(error) in _OF_THE_PLACE
 
 
 def translate(error: Exception, path: Path) -> DrupeError:
     """Get drupe's error for one that came out of SQLite, with ``path``, the reason and what to do."""
     if isinstance(error, DrupeError):
         return error
-    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    primary = _primary(error)
     if primary in _OTHER:
         kind, what = _OTHER[primary]
         found: DrupeError = kind(f"store {path}: {what} ({error})")
@@ -47,3 +67,7 @@ def translate(error: Exception, path: Path) -> DrupeError:
         found = StoreError(f"store {path}: {type(error).__name__}: {error}; nothing was written")
     found.__cause__ = error
     return found
+
+
+def _primary(error: Exception) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

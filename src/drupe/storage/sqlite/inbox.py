@@ -42,8 +42,15 @@ _OPEN_FOR_OWNER: Final = f"""
     FROM found CROSS JOIN inbox USING (number) CROSS JOIN process ON process.pid = inbox.pid
     WHERE owner = ? ORDER BY number LIMIT ?"""  # noqa: S608 (names of fields)
 _LEFT: Final = "SELECT id, verb FROM inbox INDEXED BY inbox_open WHERE pid = ? AND outcome = 'requested'"
+_WANTED: Final = """
+    SELECT EXISTS (SELECT 1 FROM inbox INDEXED BY inbox_asked WHERE pid = ? AND outcome = 'requested' AND verb <> 'signal')
+    OR EXISTS (
+        SELECT 1 FROM inbox INDEXED BY inbox_signal
+        WHERE pid = ? AND name = ? AND outcome = 'requested' AND verb = 'signal'
+    )"""
 _ANSWER: Final = """
     UPDATE inbox SET outcome = ?, detail = ?, answered = ? WHERE id = ? AND pid = ? AND outcome = 'requested'"""
+_WAKE: Final = "UPDATE process SET parked = 0, wake_at = NULL WHERE pid = ? AND parked = 1"
 _STANDS: Final = "SELECT 1 FROM process WHERE pid = ? AND epoch = ?"
 
 
@@ -63,6 +70,7 @@ def ask(tx: Transaction, orders: Sequence[Order]) -> list[Receipt]:
         receipt = receipts[order.id]
         answered = (receipt.outcome, receipt.detail, receipt.answered)
         tx.execute(_INSERT, (order.id, order.pid, order.verb, order.name, order.body, order.at, *answered))
+        tx.execute(_WAKE, (order.pid,))
     return [receipts[order.id] for order in orders]
 
 
@@ -86,6 +94,12 @@ def answer_the_rest(tx: Transaction, pid: str, state: State, at: float) -> None:
     for id, verb in rest:
         outcome, detail = last_word(verb, state)
         tx.execute(_ANSWER, (outcome, detail, at, id, pid))
+
+
+def is_asked(execute: Execute, pid: str, signal: str | None) -> bool:
+    """Tell whether something is asked of a process and not answered: of signals, one of this name."""
+    (found,) = execute(_WANTED, (pid, pid, signal)).fetchone()
+    return bool(found)
 
 
 def orders(execute: Execute, pid: str) -> list[Order]:

@@ -38,7 +38,7 @@ def page(execute: Execute, query: Query) -> Page:
     rows = rows[: query.limit]
     end = FIELD_CREATED, FIELD_PID
     following = (rows[-1][end[0]], rows[-1][end[1]]) if more else None
-    return Page(tuple(_readable(rows)), following)
+    return Page(tuple(readable(rows)), following)
 
 
 FIELD_CREATED: Final = row.FIELDS.index("created")
@@ -88,7 +88,7 @@ def _statement(given: tuple[bool, bool], states: tuple[State, ...], paused: tupl
     )
 
 
-def _readable(rows: list[tuple[Any, ...]]) -> list[Record]:
+def readable(rows: list[tuple[Any, ...]]) -> list[Record]:
     """Get the records; one that is damaged is left out here, and refused by name where it is asked for."""
     found = []
     for columns in rows:

@@ -16,9 +16,11 @@ from drupe.storage.sqlite import checkpoint, row
 from drupe.storage.sqlite.transaction import Transaction
 
 _UNTIL: Final = "SELECT boot, until FROM owner WHERE name = ?"
-_CLAIM: Final = "UPDATE process SET owner = ?, epoch = epoch + 1, attempts = attempts + 1 WHERE pid = ?"
+_CLAIM: Final = "UPDATE process SET owner = ?, epoch = epoch + 1, parked = 0, wake_at = NULL WHERE pid = ?"
 _RELEASE: Final = "UPDATE process SET owner = NULL WHERE pid = ?"
 _RELEASE_ALL: Final = "UPDATE process SET owner = NULL WHERE owner = ?"
+_BEREAVE_ALL: Final = """
+    UPDATE process SET owner = NULL, attempts = attempts + (state IN ('created', 'running') AND NOT paused) WHERE owner = ?"""
 
 
 def join(tx: Transaction, asked: tuple[str, float]) -> None:
@@ -43,6 +45,12 @@ def leave(tx: Transaction, owner: str) -> None:
     tx.execute("DELETE FROM owner WHERE name = ?", (owner,))
 
 
+def bury(tx: Transaction, owner: str) -> None:
+    """Forget an owner that died: what it held is free, and what it may have been in a step of counts an attempt more."""
+    tx.execute(_BEREAVE_ALL, (owner,))
+    tx.execute("DELETE FROM owner WHERE name = ?", (owner,))
+
+
 def claim(tx: Transaction, asked: tuple[str, str, frozenset[str]]) -> Record:
     """See `Store.claim`."""
     pid, owner, dead = asked
@@ -58,10 +66,11 @@ def claim(tx: Transaction, asked: tuple[str, str, frozenset[str]]) -> Record:
     if holder is not None and holder != owner:
         if holder not in dead and is_alive(tx, holder):
             raise rule.owned(found)
-        leave(tx, holder)
+        bury(tx, holder)
+        found = rule.bereaved(found)
     tx.execute(_CLAIM, (owner, pid))
     checkpoint.trim(tx, pid, found.seq, tx.retention.living)  # who had it before may have kept more
-    return msgspec.structs.replace(found, owner=owner, epoch=found.epoch + 1, attempts=found.attempts + 1)
+    return msgspec.structs.replace(rule.woken(found), owner=owner, epoch=found.epoch + 1)
 
 
 def release(tx: Transaction, fence: Fence) -> None:

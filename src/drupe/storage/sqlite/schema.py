@@ -16,6 +16,9 @@ from drupe.storage.sqlite.file import APPLICATION_ID, refuse_foreign_database
 
 _FOLDER: Final = resources.files("drupe.storage.sqlite") / "migrations"
 
+TABLES: Final = frozenset({"owner", "process", "inputs", "checkpoint", "event", "inbox", "task"})
+"""The tables that are drupe's; others in the same file are the user's own."""
+
 
 @functools.cache
 def migrations() -> dict[int, str]:

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from drupe.core.order import Answer, Order, Receipt
-from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Page, Query, Record, Retention
+from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Page, Query, Record, Rest, Retention
 from drupe.errors import StoreUnavailableError
 from drupe.interfaces.ambient import Clock, Probe
 from drupe.runtime.clock import SystemClock
 from drupe.runtime.probe import quiet
 from drupe.runtime.writer import Writer
 from drupe.storage import rule
-from drupe.storage.sqlite import connection, inbox, listing, ownership, read, write
+from drupe.storage.sqlite import connection, inbox, listing, ownership, parking, read, write
 from drupe.storage.sqlite.connection import Durability
 from drupe.storage.sqlite.read import Read, Reader
 from drupe.storage.sqlite.row import Execute
@@ -44,6 +44,8 @@ class SqliteStore:
         busy_timeout: how many seconds to wait for another program that is writing.
     """
 
+    dialect: str | None = "sqlite"
+
     def __init__(  # noqa: PLR0913 (each is a setting of its own, with a default)
         self,
         path: str | PathLike[str],
@@ -57,7 +59,8 @@ class SqliteStore:
     ) -> None:
         self.path = Path(path)
         self._probe = probe
-        transaction = Transaction(clock or SystemClock(), rule.check_retention(retention or Retention()), max_bytes)
+        self._clock = clock = clock or SystemClock()
+        transaction = Transaction(clock, rule.check_retention(retention or Retention()), max_bytes)
         committer = Committer(
             functools.partial(connection.writing, self.path, durability=durability, busy_timeout=busy_timeout),
             path=self.path,
@@ -101,6 +104,16 @@ class SqliteStore:
 
     async def held(self, owner: str) -> dict[str, int]:
         return await self._read(read.held, owner)
+
+    # --- rest --------------------------------------------------------------------------------------------
+
+    async def park(self, fence: Fence, rest: Rest) -> bool:
+        return await self._write("store.park", parking.park, (fence, rest))
+
+    async def free(self, *, dead: Iterable[str] = (), limit: int = 100) -> list[Record]:
+        clock = self._clock
+        asked = parking.Asked(clock.boot(), clock.steady(), clock.now(), frozenset(dead), limit)
+        return await self._read(parking.free, asked)
 
     # --- writing -----------------------------------------------------------------------------------------
 

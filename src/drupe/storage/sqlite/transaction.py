@@ -14,6 +14,7 @@ from drupe.core.record import Retention
 from drupe.errors import StoreError
 from drupe.interfaces.ambient import Clock, Probe
 from drupe.storage.sqlite.failure import translate
+from drupe.storage.sqlite.guard import Guard
 
 Write = Callable[["Transaction", Any], object]
 """What a request asks for: called inside the transaction, with its argument; a `StoreError` refuses it."""
@@ -26,12 +27,15 @@ class Transaction:
         execute: runs one statement.
         again: the request may have been committed before, and its answer lost.
         lost: that answer, if so.
+        guard: keeps a step's own statements from what is not theirs.
     """
 
-    __slots__ = ("again", "clock", "execute", "lost", "max_bytes", "retention")
+    __slots__ = ("again", "clock", "db", "execute", "guard", "lost", "max_bytes", "retention")
 
     def __init__(self, clock: Clock, retention: Retention, max_bytes: int) -> None:
+        self.db: sqlite3.Connection
         self.execute: Callable[..., sqlite3.Cursor]
+        self.guard = Guard()
         self.again = False
         self.lost: object = None
         self.clock = clock
@@ -70,7 +74,8 @@ class Committer:
             self._db = self._connect()
         except (sqlite3.Error, OSError) as error:
             raise translate(error, self._path) from error
-        self._transaction.execute = self._db.cursor().execute
+        self._db.set_authorizer(self._transaction.guard)
+        self._transaction.db, self._transaction.execute = self._db, self._db.cursor().execute
 
     def end(self) -> None:
         """Close the connection; what is not committed is gone."""

@@ -10,7 +10,7 @@ from typing import Final
 from drupe.core.lifecycle import TERMINAL
 from drupe.core.record import Birth, Change, Fence, Record, birth_record
 from drupe.storage import rule
-from drupe.storage.sqlite import checkpoint, inbox, ownership, row
+from drupe.storage.sqlite import checkpoint, inbox, ownership, parking, row, statement
 from drupe.storage.sqlite.checkpoint import digest
 from drupe.storage.sqlite.transaction import Transaction
 
@@ -35,19 +35,29 @@ _SAME: Final = """
     WHERE pid = ? AND seq = ? AND hash = ? AND event = ? AND state = ?"""
 _PROCESS: Final = f"INSERT INTO process ({row.COLUMNS}, tail) VALUES ({', '.join('?' * (len(row.FIELDS) + 1))})"  # noqa: S608
 _INPUTS: Final = "INSERT INTO inputs (pid, hash, body) VALUES (?, ?, ?)"
+_GOT_ON: Final = "UPDATE process SET attempts = 0 WHERE pid = ? AND attempts > 0"
 _HOLDS: Final = "SELECT 1 FROM process WHERE pid = ? AND epoch = ? AND owner IS NOT NULL"
 
 
 def save(tx: Transaction, change: Change) -> None:
     """See `Store.save`."""
+    if change.statements:
+        statement.run(tx, change, _save)
+    else:
+        _save(tx, change)
+
+
+def _save(tx: Transaction, change: Change) -> bool:
+    """Write a change but for its statements; False if it was written before."""
     rule.check_body(change, tx.max_bytes)
     births = _asked_for(tx, change.births) if change.births else ()
     if not _advance(tx, change):
-        return
+        return False
     _append(tx, change)
     for birth, found in births:
         if found is None:
             _bear(tx, birth)
+    return True
 
 
 def overrule(tx: Transaction, asked: tuple[Change, frozenset[str], bool]) -> None:
@@ -62,7 +72,7 @@ def overrule(tx: Transaction, asked: tuple[Change, frozenset[str], bool]) -> Non
     rule.check_overrulable(found, change)
     if found.owner is not None:
         if found.owner in dead or not ownership.is_alive(tx, found.owner):
-            ownership.leave(tx, found.owner)
+            ownership.bury(tx, found.owner)
         elif not force:
             raise rule.owned(found)
     tx.execute(_OVERRULE, (change.seq, change.at, change.status, change.state, change.paused, change.pid))
@@ -81,6 +91,7 @@ def _append(tx: Transaction, change: Change) -> None:
     if ends:
         checkpoint.trim(tx, pid, seq, keep)
         inbox.answer_the_rest(tx, pid, change.state, at)
+        parking.wake_parent(tx, pid)
 
 
 def _advance(tx: Transaction, change: Change) -> bool:
@@ -114,7 +125,10 @@ def create(tx: Transaction, creation: Creation) -> list[Record]:
     births, fence = creation
     if fence is not None and tx.execute(_HOLDS, (fence.pid, fence.epoch)).fetchone() is None:
         raise rule.fenced(fence, row.find(tx.execute, fence.pid))
-    return [_bear(tx, birth) if found is None else found for birth, found in _asked_for(tx, births)]
+    rows = [_bear(tx, birth) if found is None else found for birth, found in _asked_for(tx, births)]
+    if fence is not None and rule.any_lives(rows):
+        tx.execute(_GOT_ON, (fence.pid,))
+    return rows
 
 
 def _asked_for(tx: Transaction, births: Sequence[Birth]) -> list[tuple[Birth, Record | None]]:

@@ -1,0 +1,41 @@
+"""Parking and waking in memory: what a memory store does for `Store.park` and `Store.free`."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from drupe.core.lifecycle import TERMINAL
+from drupe.core.record import Fence, Record, Rest
+from drupe.storage import memory_inbox, rule
+from drupe.storage.memory_inbox import Write
+from drupe.storage.memory_state import MemoryState
+
+
+def park(state: MemoryState, fence: Fence, rest: Rest, now: float) -> Write[bool]:
+    """See `Store.park`."""
+    kept = state.processes.get(fence.pid)
+    if kept is None or kept.row.epoch != fence.epoch or not (kept.row.parked or kept.row.owner):
+        raise rule.fenced(fence, None if kept is None else kept.row)
+    wanted = (
+        (rest.wake_at is not None and rest.wake_at <= now)
+        or memory_inbox.is_asked(state.letters, fence.pid, rest.signal)
+        or any(state.processes[pid].row.state in TERMINAL for pid in rest.children if pid in state.processes)
+    )
+    yield
+    if not wanted and not kept.row.parked:
+        kept.row = msgspec.structs.replace(kept.row, owner=None, parked=True, wake_at=rest.wake_at)
+    return kept.row.parked
+
+
+def wake(state: MemoryState, pid: str | None) -> None:
+    """Have a process found that something happened to."""
+    kept = None if pid is None else state.processes.get(pid)
+    if kept is not None:
+        kept.row = rule.woken(kept.row)
+
+
+def free(state: MemoryState, now: float, is_left: Callable[[str], bool], limit: int) -> list[Record]:
+    """See `Store.free`; ``is_left`` tells whether an owner is gone."""
+    rows = [kept.row for kept in state.processes.values() if rule.can_go_on(kept.row, now)]
+    found = [row for row in rows if row.owner is None or is_left(row.owner)]
+    return sorted(found, key=lambda row: (row.owner is not None, row.parked, row.created, row.pid))[:limit]

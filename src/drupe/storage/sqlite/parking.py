@@ -1,0 +1,79 @@
+"""Parking, waking, and finding what can go on: see `Store.park` and `Store.free`."""
+
+from typing import Final, NamedTuple
+
+from drupe.core.lifecycle import TERMINAL, State
+from drupe.core.record import Fence, Record, Rest
+from drupe.storage import rule
+from drupe.storage.sqlite import inbox, row
+from drupe.storage.sqlite.listing import readable
+from drupe.storage.sqlite.row import Execute
+from drupe.storage.sqlite.transaction import Transaction
+
+_PARK: Final = "UPDATE process SET owner = NULL, parked = 1, wake_at = ? WHERE pid = ?"
+_WAKE: Final = """
+    UPDATE process SET parked = 0, wake_at = NULL
+    WHERE pid IN (?1, (SELECT parent FROM process WHERE pid = ?1)) AND parked = 1"""
+_LIVING: Final = ", ".join(f"'{state.value}'" for state in State if state not in TERMINAL)
+_FREE: Final = f"""
+    SELECT {row.COLUMNS} FROM process INDEXED BY process_free
+    WHERE owner IS NULL AND parked = 0 AND paused = 0 AND state IN ({_LIVING}) ORDER BY created, pid LIMIT ?"""  # noqa: S608
+_DUE: Final = f"""
+    SELECT {row.COLUMNS} FROM process INDEXED BY process_wakes
+    WHERE wake_at <= ? AND wake_at IS NOT NULL AND owner IS NULL AND paused = 0 ORDER BY wake_at LIMIT ?"""  # noqa: S608
+_OWNERS: Final = "SELECT name, boot, until FROM owner"
+_LEFT: Final = f"""
+    SELECT {row.COLUMNS} FROM process INDEXED BY process_by_owner
+    WHERE owner = ? AND paused = 0 AND state IN ({_LIVING}) LIMIT ?"""  # noqa: S608 (names of fields, and of states)
+_ENDED: Final = "SELECT state FROM process WHERE pid = ?"
+
+
+class Asked(NamedTuple):
+    """What `free` has to know."""
+
+    boot: str
+    steady: float
+    now: float
+    dead: frozenset[str]
+    limit: int
+
+
+def park(tx: Transaction, asked: tuple[Fence, Rest]) -> bool:
+    """See `Store.park`."""
+    fence, rest = asked
+    found = row.find(tx.execute, fence.pid)
+    if found is None or found.epoch != fence.epoch:
+        raise rule.fenced(fence, found)
+    if found.parked:
+        return True
+    if found.owner is None:
+        raise rule.fenced(fence, found)
+    if _is_wanted(tx, fence.pid, rest):
+        return False
+    tx.execute(_PARK, (rest.wake_at, fence.pid))
+    return True
+
+
+def _is_wanted(tx: Transaction, pid: str, rest: Rest) -> bool:
+    if rest.wake_at is not None and rest.wake_at <= tx.clock.now():
+        return True
+    return inbox.is_asked(tx.execute, pid, rest.signal) or any(
+        state in TERMINAL for child in rest.children for (state,) in tx.execute(_ENDED, (child,)).fetchall()
+    )
+
+
+def wake_parent(tx: Transaction, pid: str) -> None:
+    """Have the parent of a process found that has ended; that itself rests no more."""
+    tx.execute(_WAKE, (pid,))
+
+
+def free(execute: Execute, asked: Asked) -> list[Record]:
+    """See `Store.free`."""
+    found = execute(_FREE, (asked.limit,)).fetchall()
+    found += execute(_DUE, (asked.now, asked.limit)).fetchall()
+    for name, boot, until in execute(_OWNERS).fetchall():
+        if len(found) >= asked.limit:
+            break
+        if name in asked.dead or boot != asked.boot or asked.steady >= until:
+            found += execute(_LEFT, (name, asked.limit)).fetchall()
+    return readable(found[: asked.limit])
