@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import NamedTuple
 
+LOOKS = 3.0
+"""Seconds in which somebody is sure to look for leases that have run out."""
+
 
 class Fault(NamedTuple):
     """Something that is done to a worker, or to a server."""
@@ -28,14 +31,14 @@ def drawn(
         seconds: in which they are to happen.
         workers: how many there are.
         servers: how many there are; without one nothing is restarted.
-        lease: freezes are longer.
+        lease: freezes are longer, most of them by so much that others take over meanwhile.
         counts: how many ``kills``, ``freezes``, ``drains`` and ``restarts``.
     """
     found: list[Fault] = []
     for kind in ("kill", "freeze", "drain", "restart"):
         places = servers if kind == "restart" else workers
         for _ in range(counts[f"{kind}s"] if places else 0):
-            length = lease * chance.uniform(1.3, 2.5) if kind == "freeze" else 0.0
+            length = lease * chance.uniform(1.1, 2.0) + chance.uniform(0.0, LOOKS) if kind == "freeze" else 0.0
             found.append(Fault(chance.uniform(0.02, 0.98) * seconds, kind, chance.randrange(places), length))
     return sorted(found)
 

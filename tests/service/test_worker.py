@@ -78,6 +78,24 @@ async def test_a_worker_that_was_declared_dead_says_so_and_ends(make, state):
         await soon(working)
 
 
+@pytest.mark.slow
+async def test_what_somebody_held_whose_lease_has_run_out_is_taken_up_and_goes_on(make, state):
+    """It is frozen: nobody knows it to be dead, and it does not renew."""
+    async with Runner(MemoryStore(state), lease=0.3) as frozen:
+        left = [await frozen.create(Sum, {"numbers": [n]}) for n in range(3)]
+        frozen._lease.stop()
+        worker = await make()
+        stop = asyncio.Event()
+        working = asyncio.create_task(worker.work(stop))
+
+        for process in left:
+            while (await worker.runner.store.record(process.pid)).state is not State.FINISHED:  # noqa: ASYNC110 (as above)
+                await asyncio.sleep(0.01)
+        stop.set()
+
+        assert await soon(working) == []
+
+
 class Holding(Process):
     """Takes a slot until the test lets it on."""
 

@@ -5,6 +5,7 @@ the message was for. One that comes again finds its process and makes no other. 
 are registered here. Nothing is imported because a message says so.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any, Final
@@ -28,6 +29,9 @@ from drupe.service.runner import Runner
 from drupe.service.slots import Slots
 
 _LOG: Final = logging.getLogger("drupe.service")
+
+_PATIENCE: Final = 5.0
+"""Seconds that an acknowledgement may take, before its process is run without."""
 
 
 class Launcher:
@@ -100,8 +104,9 @@ class Launcher:
 
     async def _answer(self, task: IncomingTask, pid: str) -> None:
         try:
-            await task.reply({"pid": pid, "state": (await self._runner.store.record(pid)).state.value})
-        except CommunicationError as error:  # whoever gets the task next finds the process
+            async with asyncio.timeout(_PATIENCE):  # a broker that is being restarted may never say
+                await task.reply({"pid": pid, "state": (await self._runner.store.record(pid)).state.value})
+        except (CommunicationError, TimeoutError) as error:  # whoever gets the task next finds the process
             _LOG.info("the task for process %s was done and could not be acknowledged: %s", pid, error)
 
     async def _start(self, process: Any) -> None:

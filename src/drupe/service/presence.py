@@ -38,16 +38,16 @@ class Presence:
         """Get all owners that have a file, living and dead."""
         return {path.stem for path in self._folder.glob(self._path("*").name)}
 
-    def departed(self) -> list[str]:
-        """Get all owners that are known to be dead."""
-        return [owner for owner in self.known() if self.is_dead(owner)]
-
     def stamp(self) -> int | None:
         """Get what is another number when somebody has come or left; None as long as nobody was there."""
         try:
             return self._folder.stat().st_mtime_ns
         except OSError:
             return None
+
+    def departed(self) -> list[str]:
+        """Get all owners that are known to be dead."""
+        return [owner for owner in self.known() if self.is_dead(owner)]
 
     def is_dead(self, owner: str) -> bool:
         """Tell whether ``owner`` is known to be dead. Its file stays, and free: whoever asks later learns the same."""

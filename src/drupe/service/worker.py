@@ -1,15 +1,16 @@
 """A worker: it takes tasks, runs what they ask for, and looks after what nobody runs any more.
 
 Its communicator lives on a thread of its own, so that others reach it whatever a step does to the loop. It takes as many
-tasks as it has free slots. Every few seconds, and at once when an owner on its machine dies, it looks for processes of the store
-that could go on and that nobody holds: their owner died, or was stopped, or they were parked and something has happened that they
-waited for. So a worker that is killed costs its processes a moment, and the step that ran. What waits is parked: it takes no
-memory here.
+tasks as it has free slots. Every few seconds it looks for processes of the store that could go on and that nobody holds: their
+owner died, or was stopped, or they were parked and something has happened that they waited for; and at once when an owner on
+its machine dies. So a worker that is killed costs its processes a moment, and the step that ran. What waits is parked: it
+takes no memory here.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from drupe.core.record import Record
@@ -81,18 +82,17 @@ class Worker:
         self._slots = Slots(runner, slots)
         self._queue = queue
         self._sweep = sweep
-        self._interval = park / 2
+        self._pause = park / 2
         self._parking = runner.parking(after=park)
+        self.runner = runner
+        """What runs processes."""
+        self._stirred = asyncio.Event()
+        runner.add_listener(_Ends(self._stir))
         self._deaths = deaths
         self._cut_short = False
         """Whether something was left because no slot was free."""
         self._missing: dict[tuple[str, int], float] = {}
         """Processes, with their epochs, that the store says are held here and that are not at hand, and since when."""
-        self._looked = tick()
-        self.runner = runner
-        """What runs processes."""
-        self._stirred = asyncio.Event()
-        runner.add_listener(_Ends(self._stir))
         self._left: dict[str, str] = {}
         """Processes that cannot be run here, and why: each is told of once."""
 
@@ -109,15 +109,15 @@ class Worker:
         subscription = await self._communicator.subscribe_task(launcher, queue=self._queue, prefetch=self._count)
         loop = asyncio.get_running_loop()
         sweeping, stopping = loop.create_task(self._sweep_again_and_again()), loop.create_task(stop.wait())
-        parking = loop.create_task(self._park_again_and_again())
+        beside = [loop.create_task(work()) for work in (self._park_again_and_again, self._hear_of_deaths)]
         try:
             await asyncio.wait([sweeping, stopping], return_when=asyncio.FIRST_COMPLETED)
             if not stop.is_set():
                 await sweeping
         finally:
-            for task in (sweeping, stopping, parking):
+            for task in (sweeping, stopping, *beside):
                 task.cancel()
-            await asyncio.gather(sweeping, stopping, parking, return_exceptions=True)
+            await asyncio.gather(sweeping, stopping, *beside, return_exceptions=True)
         await subscription.unsubscribe()
         self._runner.stop()
         try:
@@ -137,70 +137,52 @@ class Worker:
         while not self._runner.stopping:
             self._stirred.clear()
             try:
-                while await self.sweep() and not self._is_over():
-                    pass
+                while await self.sweep() or self._cut_short:  # noqa: ASYNC110 (it has waited for a slot)
+                    await asyncio.sleep(0)
             except StoreError as error:
                 _LOG.warning("the store could not be looked through: %s", error)
-            if not self._cut_short:  # else it has waited for a slot, and goes on waiting
-                await self._pause()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._sweep):
+                    await self._stirred.wait()
         raise FencedError(f"worker {self._runner.owner} was declared dead by others, which run its processes now")
-
-    async def _pause(self) -> None:
-        """Wait for a while, or until there may be something to do."""
-        loop = asyncio.get_running_loop()
-        news: list[asyncio.Task[Any]] = [loop.create_task(self._stirred.wait())]
-        if self._deaths is not None:
-            news.append(loop.create_task(self._deaths.next(timeout=self._sweep)))
-        try:
-            await asyncio.wait(news, timeout=self._sweep, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in news:
-                task.cancel()
-            await asyncio.gather(*news, return_exceptions=True)
 
     async def sweep(self) -> list[str]:
         """Take up what could go on and is held by nobody, as far as there are slots; get the pids."""
-        self._cut_short = False
         # What cannot be run here stays where it is, and must not hide what can.
         limit = max(_PAGE, 2 * self._count) + len(self._left)
-        found = [
-            record
-            for record in await self._runner.store.free(dead=self._dead(), limit=limit)
-            if record.owner != self._runner.owner
-        ]
+        found = await self._runner.store.free(dead=self._dead(), limit=limit)
         found += await self._forsaken()
+        self._cut_short = False
         if not found:
             return []
         with self._slots.precedence():
-            # At once, so that they share commits; but one after the other where somebody died: see `suspicion`.
-            quiet = [record for record in found if record.owner is None and not record.attempts]
-            taken = await asyncio.gather(*map(self._take_up, quiet))
-            pids = [record.pid for record, was_taken in zip(quiet, taken, strict=True) if was_taken]
-            troubled = [record for record in found if record.owner is not None or record.attempts]
-            return pids + [record.pid for record in troubled if not self._is_over() and await self._take_up(record)]
+            return await self._take_up_all(found)
 
-    def _is_over(self) -> bool:
-        return self._cut_short or self._runner.stopping
+    async def _take_up_all(self, found: Sequence[Record]) -> list[str]:
+        # At once, so that they share commits; but one after the other where somebody died: see `suspicion`.
+        quiet = [record for record in found if record.owner is None and not record.attempts]
+        taken = await asyncio.gather(*map(self._take_up, quiet))
+        pids = [record.pid for record, was_taken in zip(quiet, taken, strict=True) if was_taken]
+        for record in found:
+            troubled = record.owner is not None or record.attempts
+            if troubled and not self._cut_short and await self._take_up(record):
+                pids.append(record.pid)
+        return pids
 
     async def _forsaken(self) -> list[Record]:
         """Get what was given up here because the store failed, or whose claim was committed and the answer lost.
 
-        Nobody else may take it. One that was born a moment ago looks the same, but not for long.
+        Nobody else may take it. What was born a moment ago looks the same, but not for long.
         """
-        runner, now = self._runner, tick()
-        if now - self._looked < self._sweep:
-            return []
-        self._looked = now
-        held = await runner.store.held(runner.owner)
-        missing = [(pid, epoch) for pid, epoch in held.items() if not runner.progress(pid).here]
+        store, now = self._runner.store, tick()
+        held = await store.held(self._runner.owner)
+        missing = [(pid, epoch) for pid, epoch in held.items() if not self._runner.progress(pid).here]
         self._missing = {key: self._missing.get(key, now) for key in missing}
-        old = [pid for (pid, _), since in self._missing.items() if now - since >= self._sweep]
-        records = [await runner.store.record(pid) for pid in old]
-        return [record for record in records if record.owner == runner.owner and not record.paused]
+        return [await store.record(pid) for (pid, _), since in self._missing.items() if now - since >= self._sweep]
 
     async def _take_up(self, record: Record) -> bool:
         pid = record.pid
-        if self._is_over():
+        if self._runner.stopping:
             return False
         try:
             self._registry.find(record.kind)
@@ -219,9 +201,14 @@ class Worker:
         self._left.pop(pid, None)
         return True
 
+    async def _hear_of_deaths(self) -> None:
+        while self._deaths is not None and not self._runner.stopping:
+            if await self._deaths.next(timeout=self._sweep):
+                self._stirred.set()
+
     async def _park_again_and_again(self) -> None:
         while not self._runner.stopping:
-            await asyncio.sleep(self._interval)
+            await asyncio.sleep(self._pause)
             try:
                 await self._parking.look()
             except StoreError as error:
