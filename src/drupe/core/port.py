@@ -162,13 +162,12 @@ class Port:
 
     def validate(self, value: Any, path: Path = ()) -> Issue | None:
         """What is wrong with a value, or None; `path` is where the port is."""
-        here = (*path, self.name)
         if value is UNSPECIFIED:
-            return self.absent(here) if self.needs_value() else None
+            return self.absent((*path, self.name)) if self.needs_value() else None
         types: Any = self._valid_type
         if types is not None and not isinstance(value, types):
-            return self.misfit(here, value)
-        return self.ask_validator(value, here) if self._validator is not None else None
+            return self.misfit((*path, self.name), value)
+        return None if self._validator is None else self.ask_validator(value, (*path, self.name))
 
     # What follows is asked by `validate`, which alone decides in which order. A kind of port that says the same
     # in other words overrides it.

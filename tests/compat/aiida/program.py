@@ -21,7 +21,7 @@ from aiida.engine.daemon.client import get_daemon_client
 from aiida.engine.processes import control
 from aiida.plugins import CalculationFactory, WorkflowFactory
 
-PATIENCE = 90
+PATIENCE = 240  # loaded machines take their time, and a worker that died is missed only by its silence
 
 
 def bash():

@@ -54,6 +54,9 @@ class PortValidationError(Exception):
         return self._port
 
 
+_judge: Any = AnyPort.validate
+
+
 class _Hidden:
     """What drupe's ports have all, and of these only some."""
 
@@ -156,7 +159,7 @@ class Port(AnyPort):
             value: the value, or `UNSPECIFIED`.
             breadcrumbs: the names of the namespaces that the port is in.
         """
-        found: Any = super().validate(NOTHING if value is UNSPECIFIED else value, tuple(breadcrumbs))
+        found: Any = _judge(self, NOTHING if value is UNSPECIFIED else value, breadcrumbs)
         return found  # type: ignore[no-any-return]
 
     def fill(self) -> Any:
