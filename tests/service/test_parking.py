@@ -13,6 +13,7 @@ from drupe.core.lifecycle import State
 from drupe.core.message import SignalRequest
 from drupe.core.record import Query
 from drupe.engine.behaviour import Waiting
+from drupe.engine.child import Child as Handle
 from drupe.engine.process import Process
 from drupe.engine.registry import ClassRegistry
 from drupe.engine.workchain import ToContext, WorkChain
@@ -75,6 +76,23 @@ class Volatile(WorkChain):
 
     def end(self) -> None:
         raise AssertionError
+
+
+class Overhearing(WorkChain):
+    """Waits for a process that is not its own child."""
+
+    @classmethod
+    def define(cls, spec: Any) -> None:
+        super().define(spec)
+        spec.input("other")
+        spec.output("said")
+        spec.outline(cls.listen, cls.tell)
+
+    def listen(self) -> Any:
+        return ToContext(heard=self.inputs.other)
+
+    def tell(self) -> None:
+        self.out("said", self.ctx.heard["said"])
 
 
 @pytest.fixture
@@ -147,6 +165,18 @@ async def test_a_parent_goes_before_its_children_and_comes_back_by_their_ends(ru
         await (await runner.resume(child.pid))
     said = (await (await runner.resume(pid)))["said"]
     assert sorted(said) == sorted("".join(child.pid[:2] for child in children))
+
+
+async def test_who_waits_for_what_is_not_its_child_stays(runner):
+    """Only a parent is woken by an end."""
+    other = await runner.launch(Patient)
+    process = await runner.launch(Overhearing, {"other": Handle(other.pid, other.kind)})
+    await until(lambda: process.state is State.WAITING and other._life.future is not None)
+    await runner.parking(after=0.0).look()
+    assert runner.living() == [process]
+    await ask(runner, other.pid, SignalRequest(name="word", payload="there"))
+    await runner.resume(other.pid)
+    assert (await process)["said"] == "there"
 
 
 async def test_a_parent_that_came_back_leaves_its_other_children_where_they_are(runner):

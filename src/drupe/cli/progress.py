@@ -82,10 +82,10 @@ class Lines:
     def _seen(self, sight: Sight) -> None:
         if self._last.get(sight.pid) == (sight.state, sight.paused):
             return
-        if sight.state in TERMINAL:
-            self._last.pop(sight.pid, None)
-        else:
+        if sight.state is State.RUNNING and not sight.paused:
             self._last[sight.pid] = (sight.state, sight.paused)
+        else:  # whoever rests may do so for long, and be parked; nothing of it is kept
+            self._last.pop(sight.pid, None)
         words = [sight.kind, short(sight.pid), "paused" if sight.paused else str(sight.state)]
         self._write("  ".join([*words, *([sight.doing.splitlines()[0]] if sight.doing else [])]))
 

@@ -105,7 +105,8 @@ class Store(Inbox, Protocol):
 
         It is woken, that is found by `free`, in the same transaction as an order to it, the end of any child of it, or its
         claim; and when its time has come. If something of that has happened already, nothing is changed: an order
-        that is not answered (of signals: one of the name it waits for), the end of one of ``rest.children``, the time.
+        that is not answered (of signals: one of the name it waits for), the end of one of ``rest.children``, the time. Nor is
+        anything changed if one of these is not there, or no child of it: its end would wake nobody.
         Parking again, before it was woken, does nothing.
 
         Returns:

@@ -19,12 +19,18 @@ def park(state: MemoryState, fence: Fence, rest: Rest, now: float) -> Write[bool
     wanted = (
         (rest.wake_at is not None and rest.wake_at <= now)
         or memory_inbox.is_asked(state.letters, fence.pid, rest.signal)
-        or any(state.processes[pid].row.state in TERMINAL for pid in rest.children if pid in state.processes)
+        or any(not _wakes(state, child, fence.pid) for child in rest.children)
     )
     yield
     if not wanted and not kept.row.parked:
         kept.row = msgspec.structs.replace(kept.row, owner=None, parked=True, wake_at=rest.wake_at)
     return kept.row.parked
+
+
+def _wakes(state: MemoryState, child: str, pid: str) -> bool:
+    """Whether the end of a process is still to come, and will wake this one."""
+    kept = state.processes.get(child)
+    return kept is not None and kept.row.parent == pid and kept.row.state not in TERMINAL
 
 
 def wake(state: MemoryState, pid: str | None) -> None:

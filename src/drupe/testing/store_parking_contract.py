@@ -109,6 +109,16 @@ class StoreParkingContract(StoreCase):
         assert await store.park(_fence(row), Rest(children=("c1", "c2"))) is False
         assert await store.park(_fence(row), Rest(children=("c1",))) is True
 
+    @pytest.mark.parametrize("children", [("c1", "stranger"), ("nobody",)])
+    async def test_who_waits_for_what_would_not_wake_it_is_not_parked(
+        self, store: Store, children: tuple[str, ...]
+    ) -> None:
+        row = await _waits(store)
+        await born(store, "c1", parent="p1")
+        await born(store, "stranger", parent=None)
+        assert await store.park(_fence(row), Rest(children=children)) is False
+        assert await store.record("p1") == row
+
     async def test_a_time_that_has_come_wakes(self, store: Store, clock: ManualClock) -> None:
         now = await self._now(store, clock)
         row = await _waits(store)

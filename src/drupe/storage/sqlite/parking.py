@@ -25,7 +25,7 @@ _OWNERS: Final = "SELECT name, boot, until FROM owner"
 _LEFT: Final = f"""
     SELECT {row.COLUMNS} FROM process INDEXED BY process_by_owner
     WHERE owner = ? AND paused = 0 AND state IN ({_LIVING}) LIMIT ?"""  # noqa: S608 (names of fields, and of states)
-_ENDED: Final = "SELECT state FROM process WHERE pid = ?"
+_LIVES: Final = f"SELECT 1 FROM process WHERE pid = ? AND parent = ? AND state IN ({_LIVING})"  # noqa: S608
 
 
 class Asked(NamedTuple):
@@ -58,7 +58,7 @@ def _is_wanted(tx: Transaction, pid: str, rest: Rest) -> bool:
     if rest.wake_at is not None and rest.wake_at <= tx.clock.now():
         return True
     return inbox.is_asked(tx.execute, pid, rest.signal) or any(
-        state in TERMINAL for child in rest.children for (state,) in tx.execute(_ENDED, (child,)).fetchall()
+        tx.execute(_LIVES, (child, pid)).fetchone() is None for child in rest.children
     )
 
 
