@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import gc
+import weakref
 from functools import partial
 from typing import Any, ClassVar
 
@@ -125,6 +127,19 @@ async def test_what_waits_is_given_back_and_no_object_is_left(runner):
     assert (record.parked, record.owner, record.attempts) == (True, None, 0)
     assert runner.living() == []
     assert await runner.parking(after=0.0).look() == 0
+
+
+async def test_its_memory_is_free_at_once(runner):
+    """A hundred thousand must not lie about until the collector comes."""
+    pid = await waits(runner, Patient)
+    object_ = weakref.ref(runner._host.live[pid])
+    gc.collect()
+    gc.disable()
+    try:
+        assert await runner.parking(after=0.0).look() == 1
+        await until(lambda: object_() is None)
+    finally:
+        gc.enable()
 
 
 async def test_only_after_a_while(runner):

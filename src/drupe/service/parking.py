@@ -5,13 +5,14 @@ it is here, it may be waiting for the object of a child. Nothing is written of t
 """
 
 import asyncio
+import contextlib
 import logging
 from typing import Any, Final, NamedTuple
 
 from drupe.core.control import Posture
 from drupe.core.lifecycle import TERMINAL
 from drupe.core.record import Fence, Rest
-from drupe.engine.behaviour import Behaviour
+from drupe.engine.behaviour import Behaviour, Created
 from drupe.errors import ClosedError, FencedError, StoreError
 from drupe.runtime.clock import tick
 from drupe.service.recovery import StoredRecovery
@@ -82,8 +83,7 @@ class Parking:
             rest, tenure = rest_of(process), life.tenure
             del host.live[pid]  # from now on nobody here changes it
             if life.task is not None:
-                life.task.cancel()
-                await asyncio.gather(life.task, return_exceptions=True)
+                await _cancelled(life.task)
             try:
                 parked = await self._given_back(process, tenure, rest)
             except FencedError:
@@ -94,6 +94,7 @@ class Parking:
                 parked = False
             if parked:
                 life.abandon(ClosedError(f"process {pid} is parked: it goes on where it is woken"))
+                life.stage = Created(None)  # a step that it names leads back here: what is parked is freed at once
             else:
                 host.live[pid] = process
                 host.start(process)
@@ -105,6 +106,14 @@ class Parking:
             return await self._host.store.park(fence, rest)
         await self._host.store.release(fence)  # whoever plays it has it looked at
         return True
+
+
+async def _cancelled(task: "asyncio.Task[Any]") -> None:
+    """Cancel a task, and have it let go of its cancellation, which leads back to it: what is parked is freed at once."""
+    task.cancel()
+    await asyncio.wait([task])
+    with contextlib.suppress(asyncio.CancelledError):
+        task.exception()
 
 
 def is_idle(process: Any) -> bool:

@@ -36,7 +36,7 @@ _LEFT: Final = f"""
     WHERE owner = ANY(ARRAY(SELECT name FROM owner WHERE name = ANY(%(dead)s) OR NOT ({IS_ALIVE})))
         AND NOT paused AND state IN ({_LIVING}) LIMIT %(limit)s"""  # noqa: S608 (names of fields, and of states)
 _COMES: Final = f"SELECT {_TODAY} >= %(at)s"
-_ENDED: Final = "SELECT EXISTS (SELECT 1 FROM process WHERE pid = ANY(%s) AND state = ANY(%s))"
+_LIVE: Final = "SELECT count(*) FROM process WHERE pid = ANY(%s) AND parent = %s AND NOT state = ANY(%s)"
 _ENDS: Final = Texts(sorted(TERMINAL))
 
 
@@ -69,8 +69,10 @@ def _is_wanted(tx: Transaction, pid: str, rest: Rest) -> bool:
     """Whether something has happened already; looked at now that the row is held, and what comes later finds it parked."""
     if rest.wake_at is not None and tx.execute(_COMES, {"now": tx.now, "at": rest.wake_at}).fetchone() == (True,):
         return True
-    if rest.children and tx.execute(_ENDED, (Texts(rest.children), _ENDS)).fetchone() == (True,):
-        return True
+    if rest.children:  # what is not its living child would not wake it
+        (living,) = tx.execute(_LIVE, (Texts(rest.children), pid, _ENDS)).fetchone() or (0,)
+        if living < len(rest.children):
+            return True
     return inbox.is_asked(tx.execute, pid, rest.signal)
 
 
