@@ -19,9 +19,8 @@ from ours.service import Waits, worker_on
 
 from drupe import State
 from drupe.core.record import Query
-from drupe.service.presence import Presence
 from drupe.service.profile import Settings
-from drupe.service.wiring import Remote, open_remote, presence_folder
+from drupe.service.wiring import Remote, open_remote
 
 SINGLE = 200
 TOGETHER = 256
@@ -30,10 +29,9 @@ TOGETHER = 256
 class Measurement:
     """What is done with one worker."""
 
-    def __init__(self, remote: Remote, settings: Settings, worker: int) -> None:
+    def __init__(self, remote: Remote, worker: int) -> None:
         self.remote = remote
         self.worker = worker
-        (self.owner,) = Presence(presence_folder(settings.store)).known()
         self.peak = 0
 
     async def start(self, number: int) -> list[str]:
@@ -50,7 +48,7 @@ class Measurement:
         return pids
 
     async def _has_nothing(self) -> bool:
-        return not await self.remote.store.held(self.owner)
+        return not any(owner.held for owner in await self.remote.store.owners())
 
     async def wake(self, pid: str) -> float:
         """Wake one, and get the seconds until it has ended."""
@@ -99,7 +97,7 @@ async def at_a_time(work: Callable[[Any], Awaitable[None]], things: Iterable[Any
 async def measure(number: int, settings: Settings, worker: int) -> int:
     """Measure, print, and get how many were forgotten."""
     async with open_remote(settings) as remote:
-        measurement = Measurement(remote, settings, worker)
+        measurement = Measurement(remote, worker)
         idle, began = memory.resident(worker), time.perf_counter()
         pids = await measurement.start(number)
         took = time.perf_counter() - began
