@@ -153,3 +153,14 @@ async def test_an_interrupt_inside_plain_code_comes_out():
 
     with pytest.raises(StopEverything):
         await portal.enter(plain(stopping))
+
+
+async def test_of_many_at_once_no_more_are_kept_than_are_worth_it():
+    """A greenlet that is dropped in the middle of its code is never freed: it has to come to its end."""
+    gate = asyncio.Event()
+    many = [asyncio.create_task(portal.enter(gate.wait())) for _ in range(500)]
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(*many)
+    gc.collect()
+    assert sum(isinstance(found, portal.Portal) for found in gc.get_objects()) < 150

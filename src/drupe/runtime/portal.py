@@ -111,6 +111,9 @@ def enter(coro: Coroutine[Any, Any, T], task: "asyncio.Task[Any] | None" = None)
             portal.done, portal.result, portal.raised, portal.task, portal.gr_context = False, None, None, None, None
             if len(portals) < _KEPT_AT_MOST:
                 portals.append(portal)
+            else:  # its own frame holds it: one that is only dropped stays for ever
+                portal.parent = getcurrent()
+                portal.throw()
 
 
 def current() -> Portal | None:
