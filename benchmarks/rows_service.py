@@ -10,7 +10,7 @@ FIVE: Final = Target("times other", 5.0)
 """Wanted where it is about how much."""
 AHEAD: Final = Target("times other", 1.0)
 """Wanted where it is about how soon, or how little memory."""
-STORES: Final = {"sqlite": "SQLite"}
+STORES: Final = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 
 
 def service_rows() -> Iterator[Row]:
