@@ -7,13 +7,11 @@ from typing import Any, TypeVar
 import click
 
 from drupe.cli.pid import PID, resolve
-from drupe.core.lifecycle import TERMINAL, State
+from drupe.core.lifecycle import LIVING, State
 from drupe.core.record import Query
 from drupe.interfaces.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-LIVING = tuple(state for state in State if state not in TERMINAL)
 
 
 @dataclass(frozen=True)

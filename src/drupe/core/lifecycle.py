@@ -74,6 +74,7 @@ NEXT: Final[Mapping[State, Mapping[Trigger, State]]] = MappingProxyType(
 )
 
 TERMINAL: Final = frozenset(state for state, row in NEXT.items() if not row)
+LIVING: Final = tuple(state for state in State if state not in TERMINAL)
 
 
 def advance(state: State, trigger: Trigger) -> State:

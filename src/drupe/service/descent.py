@@ -4,17 +4,16 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from drupe.core.lifecycle import TERMINAL, State
+from drupe.core.lifecycle import LIVING, TERMINAL
 from drupe.core.record import Query, Record
 from drupe.interfaces.store import Store
 
-_LIVING = tuple(state for state in State if state not in TERMINAL)
 _PAGE = 500
 
 
 async def matching(store: Store, query: Query) -> AsyncIterator[tuple[Record, ...]]:
     """Get the living processes that a query lists, page by page."""
-    states = tuple(state for state in query.states or _LIVING if state not in TERMINAL)
+    states = tuple(state for state in query.states or LIVING if state not in TERMINAL)
     if not states:
         return
     wanted: Query | None = msgspec.structs.replace(query, states=states)

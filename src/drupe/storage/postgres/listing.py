@@ -7,12 +7,12 @@ and limited, so the work depends on the length of the page, not on how many proc
 
 import functools
 from itertools import product
-from typing import Any, Final
+from typing import Final
 
 from drupe.core.lifecycle import State
-from drupe.core.record import Page, Query, Record
-from drupe.errors import CorruptedError
+from drupe.core.record import Page, Query
 from drupe.storage import rule
+from drupe.storage.listing import page_of, values
 from drupe.storage.postgres import row
 from drupe.storage.postgres.row import Execute
 
@@ -20,8 +20,6 @@ _SINCE: Final = " AND created >= %(since)s"
 _BEFORE: Final = " AND created < %(before)s"
 _AFTER: Final = " AND (created, pid) < (%(after_created)s, %(after_pid)s)"
 _ORDER: Final = "ORDER BY created DESC, pid DESC LIMIT %(limit)s"
-_CREATED: Final = row.FIELDS.index("created")
-_PID: Final = row.FIELDS.index("pid")
 
 
 def page(execute: Execute, query: Query) -> Page:
@@ -29,11 +27,7 @@ def page(execute: Execute, query: Query) -> Page:
     rule.check_query(query)
     if query.roots and query.parent is not None:
         return Page(())  # a root has no parent
-    rows = execute(statement(query), values(query)).fetchall()
-    more = len(rows) > query.limit
-    rows = rows[: query.limit]
-    following = (rows[-1][_CREATED], rows[-1][_PID]) if more else None
-    return Page(tuple(readable(rows)), following)
+    return page_of(execute(statement(query), values(query)).fetchall(), query, row.to_record)
 
 
 def statement(query: Query) -> str:
@@ -49,20 +43,6 @@ def statement(query: Query) -> str:
     )
 
 
-def values(query: Query) -> dict[str, Any]:
-    """Get the values of a query by the names they have in its statement."""
-    after_created, after_pid = query.after or (None, None)
-    return {
-        "kind": query.kind,
-        "parent": query.parent,
-        "since": query.since,
-        "before": query.before,
-        "after_created": after_created,
-        "after_pid": after_pid,
-        "limit": query.limit + 1,  # one more tells whether another page follows
-    }
-
-
 @functools.lru_cache(maxsize=512)
 def _statement(chosen: str, states: tuple[State, ...], paused: tuple[bool, ...], bounds: str) -> str:
     ranges = " UNION ALL ".join(
@@ -76,14 +56,3 @@ def _statement(chosen: str, states: tuple[State, ...], paused: tuple[bool, ...],
         f" SELECT {columns} FROM listed JOIN process ON process.pid = listed.pid"
         " ORDER BY listed.created DESC, listed.pid DESC"
     )
-
-
-def readable(rows: list[tuple[Any, ...]]) -> list[Record]:
-    """Get the records; one that is damaged is left out here, and refused by name where it is asked for."""
-    found = []
-    for columns in rows:
-        try:
-            found.append(row.to_record(columns))
-        except CorruptedError:
-            continue
-    return found

@@ -7,12 +7,12 @@ both at once, the second one sees what the first has done.
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from drupe.core.lifecycle import TERMINAL, State
+from drupe.core.lifecycle import LIVING, TERMINAL
 from drupe.core.record import Fence, Record, Rest
 from drupe.storage import rule
+from drupe.storage.listing import readable
 from drupe.storage.postgres import inbox, row
 from drupe.storage.postgres.column import Texts
-from drupe.storage.postgres.listing import readable
 from drupe.storage.postgres.ownership import IS_ALIVE
 from drupe.storage.postgres.row import Execute
 from drupe.storage.postgres.transaction import Touched, Transaction, Write, one_by_one
@@ -23,7 +23,7 @@ _PARENTS: Final = """
     SELECT pid FROM process WHERE pid = ANY(ARRAY(SELECT parent FROM process WHERE pid = ANY(%s) AND parent IS NOT NULL))
     ORDER BY pid FOR NO KEY UPDATE"""
 _WAKE: Final = "UPDATE process SET parked = FALSE, wake_at = NULL WHERE pid = ANY(%s) AND parked"
-_LIVING: Final = ", ".join(f"'{state.value}'" for state in State if state not in TERMINAL)
+_LIVING: Final = ", ".join(f"'{state.value}'" for state in LIVING)
 _FREE: Final = f"""
     SELECT {row.COLUMNS} FROM process
     WHERE owner IS NULL AND NOT parked AND NOT paused AND state IN ({_LIVING}) ORDER BY created, pid LIMIT %(limit)s"""  # noqa: S608
@@ -90,7 +90,7 @@ def free(execute: Execute, asked: Asked) -> list[Record]:
     for statement in (_FREE, _DUE, _LEFT):
         if len(rows) < asked.limit:
             rows += execute(statement, values).fetchall()
-    return readable(rows[: asked.limit])
+    return readable(rows[: asked.limit], row.to_record)
 
 
 PARK: Final = Write(one_by_one(_park), lambda asked: Touched((asked[0].pid,), asked[1].children))

@@ -8,12 +8,12 @@ import msgspec
 from drupe.core.record import Checkpoint, Event, Owner, Record
 from drupe.errors import CorruptedError, StoreError
 from drupe.storage import rule
+from drupe.storage.digest import verified
 from drupe.storage.postgres import row
 from drupe.storage.postgres.failure import translate
 from drupe.storage.postgres.ownership import LEFT
 from drupe.storage.postgres.row import Execute
 from drupe.storage.postgres.session import Session
-from drupe.storage.postgres.write import digest
 
 Read = Callable[[Execute, Any], object]
 
@@ -88,7 +88,7 @@ def inputs(execute: Execute, pid: str) -> bytes:
     rows = execute(_INPUTS, (pid,)).fetchall() if rule.is_pid(pid) else ()
     if not rows:
         raise rule.unknown(pid)
-    return _verified(pid, "inputs", *rows[0])
+    return verified(pid, "inputs", *rows[0])
 
 
 def checkpoint(execute: Execute, asked: tuple[str, int | None]) -> Checkpoint:
@@ -101,7 +101,7 @@ def checkpoint(execute: Execute, asked: tuple[str, int | None]) -> Checkpoint:
         record(execute, pid)
         raise rule.unknown_checkpoint(pid, wanted)
     seq, at, kept, body = rows[0]
-    return Checkpoint(pid=pid, seq=seq, at=at, body=_verified(pid, f"checkpoint {seq}", kept, body))
+    return Checkpoint(pid=pid, seq=seq, at=at, body=verified(pid, f"checkpoint {seq}", kept, body))
 
 
 def checkpoints(execute: Execute, pid: str) -> list[int]:
@@ -131,11 +131,3 @@ def find(execute: Execute, asked: tuple[str, int]) -> list[str]:
     start = tail[::-1]
     rows = execute(_EXACT, (tail,)).fetchall() or execute(_TAIL, (start, start + _AFTER_ALL, limit)).fetchall()
     return [pid for (pid,) in rows]
-
-
-def _verified(pid: str, what: str, kept: object, body: object) -> bytes:
-    if not isinstance(body, bytes) or kept != digest(body):
-        raise CorruptedError(
-            f"process {pid}: its {what} differ from what was saved (a damaged disk); other processes are unaffected"
-        )
-    return body

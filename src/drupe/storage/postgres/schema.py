@@ -12,6 +12,7 @@ from typing import Any, Final
 import psycopg
 
 from drupe.errors import StoreFormatError
+from drupe.storage.migration import numbered
 from drupe.storage.postgres.address import Address
 
 _FOLDER: Final = resources.files("drupe.storage.postgres") / "migrations"
@@ -28,8 +29,7 @@ Db = psycopg.Connection[Any]
 @functools.cache
 def migrations() -> dict[int, str]:
     """Get the text of each migration by its number, ascending."""
-    found = {int(file.name[:4]): file.read_text("utf-8") for file in _FOLDER.iterdir() if file.name.endswith(".sql")}
-    return dict(sorted(found.items()))
+    return numbered(_FOLDER)
 
 
 def version(db: Db, address: Address) -> int:

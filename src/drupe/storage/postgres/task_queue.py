@@ -4,14 +4,14 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-from drupe.core.message import Task, decode_message, encode_message
-from drupe.errors import MessageError
+from drupe.core.message import Task, encode_message
 from drupe.interfaces.task_queue import Taken
 from drupe.runtime.clock import tick
 from drupe.storage.postgres.column import Blobs, Numbers, Texts
 from drupe.storage.postgres.read import Read
 from drupe.storage.postgres.row import Execute
 from drupe.storage.postgres.transaction import NOW, Touched, Transaction, Write, one_by_one
+from drupe.storage.tasks import read_task
 
 _LOOK: Final = 10.0
 """Seconds after which it is looked for holders that are gone."""
@@ -80,7 +80,7 @@ class PostgresTaskQueue:
 
     async def take(self, queue: str, *, holder: str, limit: int) -> list[Taken]:
         rows: Rows = await self._write("tasks.take", TAKE, (queue, holder, limit))
-        return [taken for found in rows if (taken := _read_task(*found)) is not None]
+        return [taken for found in rows if (taken := read_task(*found)) is not None]
 
     async def settle(self, taken: Taken) -> bool:
         done: bool = await self._write("tasks.settle", SETTLE, (taken.task.id, taken.attempt, taken.task.queue))
@@ -134,19 +134,6 @@ class SharedTaskQueue:
         before, self._missing = self._missing, set(await self._queue.absent())
         for holder in sorted(before & self._missing):
             _LOG.warning("%d tasks of %s, which is gone, are put back", await self._queue.forget(holder), holder)
-
-
-def _read_task(id: str, body: bytes, attempt: int) -> Taken | None:
-    """Get a task; one that is damaged stays held, so that it is in nobody's way and can be looked at."""
-    try:
-        task = decode_message(body)
-    except MessageError as error:
-        _LOG.error("task %s is left aside: it cannot be read: %s", id, error)
-        return None
-    if not isinstance(task, Task):
-        _LOG.error("task %s is left aside: it is another message", id)
-        return None
-    return Taken(task, attempt)
 
 
 # --- on the threads ----------------------------------------------------------------------------------------

@@ -5,13 +5,13 @@ does not change.
 """
 
 from collections.abc import Sequence
-from hashlib import blake2b
 from typing import Any, Final
 
 from drupe.core.lifecycle import TERMINAL
 from drupe.core.record import Birth, Change, Fence, Record, birth_record
 from drupe.errors import StoreError
 from drupe.storage import rule
+from drupe.storage.digest import digest
 from drupe.storage.postgres import inbox, ownership, parking, row, statement
 from drupe.storage.postgres.column import Blobs, Flags, Numbers, Texts, Times
 from drupe.storage.postgres.transaction import Touched, Transaction, Write, one_by_one
@@ -71,11 +71,6 @@ _BEAR: Final = """
     INSERT INTO event (pid, seq, at, event, state) SELECT pid, 1, created, state, state FROM given"""
 _GOT_ON: Final = "UPDATE process SET attempts = 0 WHERE pid = ANY(%s) AND attempts > 0"
 _TABLES: Final = ("inbox", "event", "checkpoint", "inputs", "process")
-
-
-def digest(body: bytes) -> bytes:
-    """Get the hash that is kept beside saved bytes."""
-    return blake2b(body, digest_size=16).digest()
 
 
 # --- save --------------------------------------------------------------------------------------------------

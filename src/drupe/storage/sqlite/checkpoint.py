@@ -4,19 +4,14 @@ In the long run no row is added: the new checkpoint is written over the one that
 is one statement less than one that comes and one that goes, and stays on the page where that one was.
 """
 
-from hashlib import blake2b
 from typing import Final
 
+from drupe.storage.digest import digest
 from drupe.storage.sqlite.transaction import Transaction
 
 _ADD: Final = "INSERT INTO checkpoint (seq, at, hash, body, pid) VALUES (?, ?, ?, ?, ?)"
 _WRITE_OVER: Final = "UPDATE checkpoint SET seq = ?, at = ?, hash = ?, body = ? WHERE pid = ? AND seq = ?"
 _LET_GO: Final = "DELETE FROM checkpoint WHERE pid = ? AND seq <= ?"
-
-
-def digest(body: bytes) -> bytes:
-    """Get the hash that is kept beside saved bytes."""
-    return blake2b(body, digest_size=16).digest()
 
 
 def put(tx: Transaction, pid: str, seq: int, *, at: float, body: bytes, keep: int | None) -> None:

@@ -7,12 +7,12 @@ and limited, so the work depends on the length of the page, not on how many proc
 
 import functools
 from itertools import product
-from typing import Any, Final
+from typing import Final
 
 from drupe.core.lifecycle import State
-from drupe.core.record import Page, Query, Record
-from drupe.errors import CorruptedError
+from drupe.core.record import Page, Query
 from drupe.storage import rule
+from drupe.storage.listing import page_of, values
 from drupe.storage.sqlite import row
 from drupe.storage.sqlite.row import Execute
 
@@ -33,16 +33,7 @@ def page(execute: Execute, query: Query) -> Page:
     rule.check_query(query)
     if query.roots and query.parent is not None:
         return Page(())  # a root has no parent
-    rows = execute(statement(query), values(query)).fetchall()
-    more = len(rows) > query.limit
-    rows = rows[: query.limit]
-    end = FIELD_CREATED, FIELD_PID
-    following = (rows[-1][end[0]], rows[-1][end[1]]) if more else None
-    return Page(tuple(readable(rows)), following)
-
-
-FIELD_CREATED: Final = row.FIELDS.index("created")
-FIELD_PID: Final = row.FIELDS.index("pid")
+    return page_of(execute(statement(query), values(query)).fetchall(), query, row.to_record)
 
 
 def statement(query: Query) -> str:
@@ -55,20 +46,6 @@ def statement(query: Query) -> str:
         + (_BEFORE if query.before is not None else "")
         + (_AFTER if query.after is not None else ""),
     )
-
-
-def values(query: Query) -> dict[str, Any]:
-    """Get the values of a query by the names they have in its statement."""
-    after_created, after_pid = query.after or (None, None)
-    return {
-        "kind": query.kind,
-        "parent": query.parent,
-        "since": query.since,
-        "before": query.before,
-        "after_created": after_created,
-        "after_pid": after_pid,
-        "limit": query.limit + 1,  # one more tells whether another page follows
-    }
 
 
 @functools.lru_cache(maxsize=512)
@@ -86,14 +63,3 @@ def _statement(given: tuple[bool, bool], states: tuple[State, ...], paused: tupl
         f"SELECT {columns} FROM (SELECT created, pid FROM ({ranges}) {_ORDER}) AS listed"  # noqa: S608
         " CROSS JOIN process ON process.pid = listed.pid ORDER BY listed.created DESC, listed.pid DESC"
     )
-
-
-def readable(rows: list[tuple[Any, ...]]) -> list[Record]:
-    """Get the records; one that is damaged is left out here, and refused by name where it is asked for."""
-    found = []
-    for columns in rows:
-        try:
-            found.append(row.to_record(columns))
-        except CorruptedError:
-            continue
-    return found

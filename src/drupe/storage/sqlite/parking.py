@@ -2,11 +2,11 @@
 
 from typing import Final, NamedTuple
 
-from drupe.core.lifecycle import TERMINAL, State
+from drupe.core.lifecycle import LIVING
 from drupe.core.record import Fence, Record, Rest
 from drupe.storage import rule
+from drupe.storage.listing import readable
 from drupe.storage.sqlite import inbox, row
-from drupe.storage.sqlite.listing import readable
 from drupe.storage.sqlite.row import Execute
 from drupe.storage.sqlite.transaction import Transaction
 
@@ -14,7 +14,7 @@ _PARK: Final = "UPDATE process SET owner = NULL, parked = 1, wake_at = ? WHERE p
 _WAKE: Final = """
     UPDATE process SET parked = 0, wake_at = NULL
     WHERE pid IN (?1, (SELECT parent FROM process WHERE pid = ?1)) AND parked = 1"""
-_LIVING: Final = ", ".join(f"'{state.value}'" for state in State if state not in TERMINAL)
+_LIVING: Final = ", ".join(f"'{state.value}'" for state in LIVING)
 _FREE: Final = f"""
     SELECT {row.COLUMNS} FROM process INDEXED BY process_free
     WHERE owner IS NULL AND parked = 0 AND paused = 0 AND state IN ({_LIVING}) ORDER BY created, pid LIMIT ?"""  # noqa: S608
@@ -76,4 +76,4 @@ def free(execute: Execute, asked: Asked) -> list[Record]:
             break
         if name in asked.dead or boot != asked.boot or asked.steady >= until:
             found += execute(_LEFT, (name, asked.limit)).fetchall()
-    return readable(found[: asked.limit])
+    return readable(found[: asked.limit], row.to_record)

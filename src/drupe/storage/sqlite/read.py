@@ -11,8 +11,8 @@ from drupe.core.record import Checkpoint, Event, Owner, Record
 from drupe.errors import CorruptedError, StoreError
 from drupe.interfaces.ambient import Clock
 from drupe.storage import rule
+from drupe.storage.digest import verified
 from drupe.storage.sqlite import row
-from drupe.storage.sqlite.checkpoint import digest
 from drupe.storage.sqlite.failure import translate
 from drupe.storage.sqlite.row import Execute
 
@@ -101,7 +101,7 @@ def inputs(execute: Execute, pid: str) -> bytes:
     rows = execute(_INPUTS, (pid,)).fetchall()
     if not rows:
         raise rule.unknown(pid)
-    return _verified(pid, "inputs", *rows[0])
+    return verified(pid, "inputs", *rows[0])
 
 
 def checkpoint(execute: Execute, asked: tuple[str, int | None]) -> Checkpoint:
@@ -112,7 +112,7 @@ def checkpoint(execute: Execute, asked: tuple[str, int | None]) -> Checkpoint:
         record(execute, pid)
         raise rule.unknown_checkpoint(pid, wanted)
     seq, at, kept, body = rows[0]
-    return Checkpoint(pid=pid, seq=seq, at=at, body=_verified(pid, f"checkpoint {seq}", kept, body))
+    return Checkpoint(pid=pid, seq=seq, at=at, body=verified(pid, f"checkpoint {seq}", kept, body))
 
 
 def checkpoints(execute: Execute, pid: str) -> list[int]:
@@ -142,11 +142,3 @@ def find(execute: Execute, asked: tuple[str, int]) -> list[str]:
     start = tail[::-1]
     rows = execute(_EXACT, (tail,)).fetchall() or execute(_TAIL, (start, start + _AFTER_ALL, limit)).fetchall()
     return [pid for (pid,) in rows]
-
-
-def _verified(pid: str, what: str, kept: object, body: object) -> bytes:
-    if not isinstance(body, bytes) or kept != digest(body):
-        raise CorruptedError(
-            f"process {pid}: its {what} differ from what was saved (a damaged disk or file); other processes are unaffected"
-        )
-    return body

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from drupe.errors import StoreFormatError
+from drupe.storage.migration import numbered
 from drupe.storage.sqlite.file import APPLICATION_ID, refuse_foreign_database
 
 _FOLDER: Final = resources.files("drupe.storage.sqlite") / "migrations"
@@ -23,8 +24,7 @@ TABLES: Final = frozenset({"owner", "process", "inputs", "checkpoint", "event", 
 @functools.cache
 def migrations() -> dict[int, str]:
     """Get the text of each migration by its number, ascending."""
-    found = {int(file.name[:4]): file.read_text("utf-8") for file in _FOLDER.iterdir() if file.name.endswith(".sql")}
-    return dict(sorted(found.items()))
+    return numbered(_FOLDER)
 
 
 def statements(script: str) -> Iterator[str]:

@@ -1,17 +1,14 @@
 """The queue of tasks in the store's own file, written by the store's own thread: as durable as everything beside it."""
 
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from drupe.core.message import Task, decode_message, encode_message
-from drupe.errors import MessageError
+from drupe.core.message import Task, encode_message
 from drupe.interfaces.task_queue import Taken
 from drupe.storage.sqlite.read import Read
 from drupe.storage.sqlite.row import Execute
 from drupe.storage.sqlite.transaction import Transaction
-
-_LOG: Final = logging.getLogger("drupe.storage")
+from drupe.storage.tasks import read_task
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -52,7 +49,7 @@ class SqliteTaskQueue:
 
     async def take(self, queue: str, *, holder: str, limit: int) -> list[Taken]:
         rows: Rows = await self._write("tasks.take", _take, (queue, holder, limit))
-        return [taken for found in rows if (taken := _read_task(*found)) is not None]
+        return [taken for found in rows if (taken := read_task(*found)) is not None]
 
     async def settle(self, taken: Taken) -> bool:
         done: bool = await self._write("tasks.settle", _settle, (taken.task.id, taken.attempt))
@@ -69,19 +66,6 @@ class SqliteTaskQueue:
     async def holders(self) -> list[str]:
         found: list[str] = await self._read(_holders, None)
         return found
-
-
-def _read_task(id: str, body: bytes, attempt: int) -> Taken | None:
-    """Get a task; one that is damaged stays held, so that it is in nobody's way and can be looked at."""
-    try:
-        task = decode_message(body)
-    except MessageError as error:
-        _LOG.error("task %s is left aside: it cannot be read: %s", id, error)
-        return None
-    if not isinstance(task, Task):
-        _LOG.error("task %s is left aside: it is another message", id)
-        return None
-    return Taken(task, attempt)
 
 
 # --- on the threads ----------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from typing import Final
 from drupe.core.lifecycle import TERMINAL
 from drupe.core.record import Birth, Change, Fence, Record, birth_record
 from drupe.storage import rule
+from drupe.storage.digest import digest
 from drupe.storage.sqlite import checkpoint, inbox, ownership, parking, row, statement
-from drupe.storage.sqlite.checkpoint import digest
 from drupe.storage.sqlite.transaction import Transaction
 
 Creation = tuple[Sequence[Birth], Fence | None]
