@@ -11,10 +11,10 @@ import pytest
 
 from drupe.core.asking import order_of
 from drupe.core.command import Continue, Wait
-from drupe.core.lifecycle import State
+from drupe.core.lifecycle import State, Trigger
 from drupe.core.message import SignalRequest
 from drupe.core.record import Query
-from drupe.engine.behaviour import Waiting
+from drupe.engine.behaviour import Behaviour, Waiting
 from drupe.engine.child import Child as Handle
 from drupe.engine.process import Process
 from drupe.engine.registry import ClassRegistry
@@ -140,6 +140,34 @@ async def test_its_memory_is_free_at_once(runner):
         await until(lambda: object_() is None)
     finally:
         gc.enable()
+
+
+class Dozing(Behaviour):
+    """A wait of somebody's own, which knows nothing of signals, children and times."""
+
+    state = State.WAITING
+    continues = Trigger.WAKE
+    idle = True
+
+    def __init__(self, command: Any) -> None:
+        self._interrupted = asyncio.Event()
+
+    async def run(self, process: Any) -> None:
+        self._interrupted.clear()
+        await self._interrupted.wait()
+
+    def interrupt(self, reason: str) -> None:
+        self._interrupted.set()
+
+
+class Dozer(Patient):
+    behaviours: ClassVar[dict[State, Any]] = {**Process.behaviours, State.WAITING: Dozing}
+
+
+async def test_a_wait_of_another_kind_is_parked_too(runner):
+    pid = await waits(runner, Dozer)
+    assert await runner.parking(after=0.0).look() == 1
+    assert (await runner.store.record(pid)).parked
 
 
 async def test_only_after_a_while(runner):

@@ -37,12 +37,10 @@ class Awaiting(Waiting):
 
     @property
     def unseen(self) -> frozenset[str]:
-        """The pids of the children whose end it has not seen, while it waits."""
         return self._unseen
 
     @property
     def volatile(self) -> bool:
-        """Whether it waits for something that cannot be saved."""
         command = self.command
         return isinstance(command, Await) and not all(isinstance(leaf, Child) for leaf in leaves(command.awaited))
 

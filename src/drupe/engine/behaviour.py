@@ -27,6 +27,33 @@ class Behaviour:
     idle: ClassVar[bool] = False
     """True when no user code runs in this state: pause and kill act at once instead of at the end of `run`."""
 
+    # --- what whoever keeps the process may ask of a stay ---------------------------------------------------
+
+    @property
+    def volatile(self) -> bool:
+        """Whether it waits for something that cannot be saved: on disk the process stays at the step before."""
+        return False
+
+    @property
+    def over(self) -> bool:
+        """Whether what ends the wait is there already."""
+        return False
+
+    @property
+    def listening(self) -> str | None:
+        """The name of the signals that would end the wait now."""
+        return None
+
+    @property
+    def unseen(self) -> frozenset[str]:
+        """The pids of the children whose end it has not seen, while it waits."""
+        return frozenset()
+
+    @property
+    def wake_at(self) -> float | None:
+        """When it wants to be looked at again at the latest, seconds since 1970 (UTC)."""
+        return None
+
     def __init__(self, command: Any) -> None:
         """Enter the state because of ``command``."""
 
@@ -132,12 +159,10 @@ class Waiting(Behaviour):
 
     @property
     def listening(self) -> str | None:
-        """The name of the signals that would end the wait now."""
         return self.command.signal if self._values is None else None
 
     @property
     def over(self) -> bool:
-        """Whether what ends the wait is there already."""
         return self._values is not None
 
     async def run(self, process: Any) -> Command | None:

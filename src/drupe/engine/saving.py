@@ -198,7 +198,7 @@ def save(process: Any) -> bytes:
     Raises:
         UnsavableError: something of it could not be loaded again; names the path.
     """
-    if getattr(process.stage, "volatile", False):
+    if process.stage.volatile:
         raise UnsavableError(
             f"stage: process {process.pid} waits for something that cannot be saved; only children can", path="stage"
         )

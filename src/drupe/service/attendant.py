@@ -235,7 +235,7 @@ class Attendant:
 
     async def _hand_over(self, process: Any, tenure: Tenure) -> None:
         stage = process.stage  # before the store is read: what is found then was not taken in a stage before
-        while self._ours(process, tenure) and (name := getattr(stage, "listening", None)) is not None:
+        while self._ours(process, tenure) and (name := stage.listening) is not None:
             order = await self._store.first_signal(process.pid, name)
             if order is None:
                 return
@@ -287,7 +287,7 @@ async def _committed(process: Any) -> None:
 def _concern(process: Any, order: Order) -> Look:
     """Get what there is to do about an order that was found in the store."""
     if order.verb == SIGNAL:
-        return Look.SIGNAL if order.name == getattr(process.stage, "listening", None) else Look(0)
+        return Look.SIGNAL if order.name == process.stage.listening else Look(0)
     return Look(0) if order.id in process._life.tenure.orders else Look.ORDERS
 
 

@@ -126,7 +126,7 @@ def is_idle(process: Any) -> bool:
     if any(not pursuit.answered for pursuit in life.tenure.orders.values()):
         return False
     stage = life.stage
-    if getattr(stage, "volatile", False):
+    if stage.volatile:
         return False
     if life.driver is None or life.driver is not life.task:  # somebody else has it in his hands
         return False
@@ -136,8 +136,4 @@ def is_idle(process: Any) -> bool:
 def rest_of(process: Any) -> Rest:
     """Get what wakes a process that waits."""
     stage = process.stage
-    return Rest(
-        signal=getattr(stage, "listening", None),
-        children=tuple(sorted(getattr(stage, "unseen", ()))),
-        wake_at=getattr(stage, "wake_at", None),
-    )
+    return Rest(signal=stage.listening, children=tuple(sorted(stage.unseen)), wake_at=stage.wake_at)

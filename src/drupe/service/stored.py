@@ -263,7 +263,7 @@ class StoredHost:
     def _snapshot(self, process: Any, stage: Any, standing: Standing, event: str, tenure: Tenure) -> Snapshot:
         if isinstance(stage, Excepted):
             return saving.excepted(tenure.last, process, stage)
-        if getattr(stage, "volatile", False):
+        if stage.volatile:
             return msgspec.structs.replace(
                 tenure.last, paused=standing.paused, status=standing.status, before=standing.before
             )
@@ -323,7 +323,7 @@ class StoredHost:
 
     def listen(self, process: Any, stage: Any) -> None:
         """Have the stage take the oldest signal that it waits for; the store is looked at in the background."""
-        if getattr(stage, "listening", None) is not None and self._holds(process):
+        if stage.listening is not None and self._holds(process):
             self.attendant.listen(process)
 
     # --- running -----------------------------------------------------------------------------------------
@@ -384,7 +384,7 @@ class StoredHost:
 
 def _due(statements: Sequence[Any], stage: Any, event: str) -> tuple[Any, ...]:
     """Get the statements that go with a change: none with one after which the step that gave them would run again."""
-    return () if event in _STANDING or getattr(stage, "volatile", False) else tuple(statements)
+    return () if event in _STANDING or stage.volatile else tuple(statements)
 
 
 def _child_pid(step: str, name: str) -> str:

@@ -29,5 +29,5 @@ class Reloading(ProcessListener):
         self._reload(process)
 
     def _reload(self, process: Any) -> None:
-        if not getattr(process.stage, "volatile", False):
+        if not process.stage.volatile:
             process._life.host.reload(process)
