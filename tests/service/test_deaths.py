@@ -63,13 +63,16 @@ def test_a_death_is_told_once_whenever_the_owner_came(folder, owner):
     end(late)
     assert deaths.fresh() == {"late"}
     assert deaths.fresh() == set()
+    assert deaths.known() == {"early", "late"}
 
 
 @pytest.mark.slow
 def test_those_who_were_dead_before_are_no_news(folder, owner):
     end(owner("former"))
 
-    assert Deaths(Presence(folder)).fresh() == set()
+    deaths = Deaths(Presence(folder))
+    assert deaths.fresh() == set()
+    assert deaths.known() == {"former"}
 
 
 def test_who_leaves_in_good_order_did_not_die(folder):
@@ -109,8 +112,9 @@ async def test_a_worker_takes_up_what_somebody_held_who_dies_without_looking_aga
         communicator = MemoryCommunicator(MemoryHub(MemoryStore(state).tasks))
         await communicator.open()
         async with Runner(MemoryStore(state), presence=presence, lease=3600) as runner:
-            make = partial(Worker, runner, communicator, ClassRegistry(Process), dead=presence.departed)
-            worker, stop = make(sweep=3600, deaths=Deaths(presence)), asyncio.Event()
+            deaths = Deaths(presence)
+            make = partial(Worker, runner, communicator, ClassRegistry(Process), dead=deaths.known)
+            worker, stop = make(sweep=3600, deaths=deaths), asyncio.Event()
             working = asyncio.create_task(worker.work(stop))
             end(holder)
             while (await runner.store.record(process.pid)).state is not State.FINISHED:  # noqa: ASYNC110 (a store does not call)

@@ -41,6 +41,11 @@ class Deaths:
             await asyncio.sleep(min(self._interval, left))
         return True
 
+    def known(self) -> set[str]:
+        """Get everybody who is known to be dead; those who were dead before are not tried again."""
+        self.fresh()
+        return self._dead
+
     def fresh(self) -> set[str]:
         """Get who has died since the last time."""
         stamp = self._presence.stamp()

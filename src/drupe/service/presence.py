@@ -45,10 +45,6 @@ class Presence:
         except OSError:
             return None
 
-    def departed(self) -> list[str]:
-        """Get all owners that are known to be dead."""
-        return [owner for owner in self.known() if self.is_dead(owner)]
-
     def is_dead(self, owner: str) -> bool:
         """Tell whether ``owner`` is known to be dead. Its file stays, and free: whoever asks later learns the same."""
         if owner in self._held:

@@ -196,7 +196,7 @@ async def open_worker(settings: Settings, *, slots: int = SLOTS, queue: str = DE
     store = open_store(settings)
     communicator = communicator_for(settings, store)
     presence = Presence(presence_folder(settings))
-    registry = ListedClasses(settings)
+    deaths, registry = Deaths(presence), ListedClasses(settings)
     runner = Runner(
         store,
         registry=registry,
@@ -210,10 +210,10 @@ async def open_worker(settings: Settings, *, slots: int = SLOTS, queue: str = DE
             runner,
             communicator,
             registry,
-            dead=presence.departed,
+            dead=deaths.known,
             slots=slots,
             queue=queue,
-            deaths=Deaths(presence),
+            deaths=deaths,
         )
 
 

@@ -91,8 +91,9 @@ class Worker:
         self._deaths = deaths
         self._cut_short = False
         """Whether something was left because no slot was free."""
-        self._missing: dict[tuple[str, int], float] = {}
-        """Processes, with their epochs, that the store says are held here and that are not at hand, and since when."""
+        self._looks_at = 0.0
+        self._missing: set[tuple[str, int]] = set()
+        """Processes, with their epochs, that the store says are held here and that were not at hand at the last look."""
         self._left: dict[str, str] = {}
         """Processes that cannot be run here, and why: each is told of once."""
 
@@ -175,10 +176,13 @@ class Worker:
         Nobody else may take it. What was born a moment ago looks the same, but not for long.
         """
         store, now = self._runner.store, tick()
+        if now < self._looks_at:  # a sweep may come often, this costs a row for each process that is held
+            return []
+        self._looks_at = now + self._sweep
         held = await store.held(self._runner.owner)
-        missing = [(pid, epoch) for pid, epoch in held.items() if not self._runner.progress(pid).here]
-        self._missing = {key: self._missing.get(key, now) for key in missing}
-        return [await store.record(pid) for (pid, _), since in self._missing.items() if now - since >= self._sweep]
+        before = self._missing
+        self._missing = {(pid, epoch) for pid, epoch in held.items() if not self._runner.progress(pid).here}
+        return [await store.record(pid) for pid, _ in sorted(before & self._missing)]
 
     async def _take_up(self, record: Record) -> bool:
         pid = record.pid
