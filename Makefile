@@ -67,10 +67,12 @@ fuzz: $(VENV)/.dev ## Feed all decoders with what nobody should send (SECONDS=60
 MINUTES ?= 1
 STORE ?= sqlite
 BROKER ?= local
-CHAOS := WORKERS PROCESSES KILLS FREEZES DRAINS RESTARTS SEED
+CHAOS := WORKERS SLOTS PROCESSES KILLS FREEZES DRAINS RESTARTS DOWN CALLERS STEP LEASE DURABILITY SEED
 
 .PHONY: chaos
-chaos: $(VENV)/.dev ## Kill, freeze and restart workers at random (MINUTES=1 STORE=sqlite BROKER=local, SEED=… repeats a run)
+chaos: $(VENV)/.dev ## Kill, freeze and restart workers at random (MINUTES=1 STORE=sqlite|postgresql BROKER=local|rabbitmq, SEED=… repeats a run)
+	@[ "$(STORE)" != postgresql ] || tools/postgresql
+	@[ "$(BROKER)" != rabbitmq ] || tools/rabbitmq
 	@$(BIN)/python -m chaos --minutes $(MINUTES) --store $(STORE) --broker $(BROKER) \
 	    $(foreach name,$(CHAOS),$(if $($(name)),--$(shell echo $(name) | tr A-Z a-z) $($(name))))
 

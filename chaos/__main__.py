@@ -2,12 +2,14 @@
 
     make chaos MINUTES=2 STORE=sqlite BROKER=local SEED=1         # or
     python -m chaos --seconds 120 --seed 1                        # the same
+    python -m chaos --store postgresql --broker rabbitmq          # with servers of its own, which are restarted, too
     python -m chaos --kills 1000 --processes 10000 --seconds 300  # what is done, and how much there is to do
     python -m chaos --judge build/chaos/1                         # look at the evidence of a run once more
 
 Each process takes five steps, and each step does something outside the store. What is done to the workers is drawn from the
 seed; when exactly it happens is up to the machine. At the end the store's tables, what the steps did, and the journal of
-what was done to them are compared. The exit code is 1 when anything was lost, or happened twice that must not.
+what was done to them are compared. The exit code is 1 when anything was lost, or happened twice that must not, or somebody who asked for
+something was left waiting.
 """
 
 import argparse
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shutil.rmtree(folder)
     plan = _plan(options)
     print(f"seed {seed}: {plan.processes:,} processes with steps of {plan.step} s, in {folder}", flush=True)
-    with surrounded(options.store, options.broker) as surroundings:
+    with surrounded(options.store, options.broker, durability=options.durability) as surroundings:
         run = Run(folder, plan, seed=seed, surroundings=surroundings)
         (folder / "store").write_text(surroundings.store)
         asyncio.run(run.go())
@@ -66,6 +68,8 @@ def _plan(options: argparse.Namespace) -> Plan:
         freezes=number("freezes", 3),
         drains=number("drains", 10),
         restarts=number("restarts", 5),
+        down=options.down,
+        callers=options.callers,
         lease=options.lease,
         durability=options.durability,
         pause=options.step,
@@ -77,7 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="chaos", description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--minutes", type=float, default=1.0, help="of faults (default 1)")
     parser.add_argument("--seconds", type=float, help="the same in seconds")
-    parser.add_argument("--store", default="sqlite", help="sqlite (default), or the address of a database")
+    parser.add_argument(
+        "--store", default="sqlite", help="sqlite (default), postgresql to have one started, or an address"
+    )
     parser.add_argument(
         "--broker", default="local", help="local (default), rabbitmq to have one started, or an address"
     )
@@ -88,7 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kills", type=int, help="default one in 0.6 seconds")
     parser.add_argument("--freezes", type=int, help="longer than the lease; default one in 3 seconds")
     parser.add_argument("--drains", type=int, help="SIGTERM, and another one; default one in 10 seconds")
-    parser.add_argument("--restarts", type=int, help="of what was started here; default one in 5 seconds")
+    parser.add_argument("--restarts", type=int, help="of each server that was started here; default one in 5 seconds")
+    parser.add_argument("--down", type=float, default=0.0, help="seconds that such a server stays away (default 0)")
+    parser.add_argument("--callers", type=int, default=3, help="who ask for something all the time (default 3)")
     parser.add_argument("--lease", type=float, default=2.0, help="seconds (default 2)")
     parser.add_argument("--step", type=float, help="seconds that a step takes; by default as the slots can bear")
     parser.add_argument("--durability", choices=("full", "process"), default="full")

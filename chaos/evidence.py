@@ -5,13 +5,13 @@ of whoever did harm. `chaos.verdict` compares them.
 """
 
 import json
-import sqlite3
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
+
+from chaos.tables import Row, rows_of
 
 
 class Effect(NamedTuple):
@@ -28,15 +28,6 @@ class Effect(NamedTuple):
     """The owner's fencing token."""
     total: int
     """What the steps before have handed on."""
-
-
-class Event(NamedTuple):
-    """A line of a process's history."""
-
-    seq: int
-    event: str
-    state: str
-    detail: str | None
 
 
 class Note(NamedTuple):
@@ -58,15 +49,16 @@ class Told(NamedTuple):
     state: str
 
 
-@dataclass
-class Row:
-    """A process as the store has it."""
+class Call(NamedTuple):
+    """A call of somebody who asked for something."""
 
-    state: str
-    seq: int
-    epoch: int
-    owner: str | None
-    events: list[Event] = field(default_factory=list)
+    verb: str
+    deadline: float
+    """Seconds that it was given."""
+    seconds: float
+    """How many it took."""
+    failure: str | None
+    """The kind of error that came of it."""
 
 
 @dataclass
@@ -77,6 +69,7 @@ class Evidence:
     effects: list[Effect]
     notes: list[Note]
     told: list[Told] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
     refused: int = 0
     """Stale writes of which a worker's log says that they were refused."""
 
@@ -113,6 +106,7 @@ def gather(folder: Path, store: str) -> Evidence:
         rows=rows_of(folder, store),
         effects=sorted(_effects(folder / "effects")),
         notes=[Note(*line) for line in _lines(folder / "journal.jsonl")],
+        calls=[Call(*line) for line in _lines(folder / "calls.jsonl")],
         told=[Told(*line) for line in _lines(folder / "told.jsonl")],
         refused=sum(log.count("is not the owner's write any more") for log in logs),
     )
@@ -128,29 +122,3 @@ def _effects(folder: Path) -> Iterator[Effect]:
 def _lines(path: Path) -> Iterator[list]:
     if path.exists():
         yield from map(json.loads, path.read_text("utf-8").splitlines())
-
-
-# --- the tables --------------------------------------------------------------------------------------------
-
-PROCESSES = "SELECT pid, state, seq, epoch, owner FROM process"
-EVENTS = "SELECT pid, seq, event, state, detail FROM event ORDER BY pid, seq"
-
-
-def states(folder: Path, store: str) -> dict[str, int]:
-    """Get how many processes are in each state."""
-    with closing(sqlite3.connect(folder / store)) as db:
-        return dict(db.execute("SELECT state, count(*) FROM process GROUP BY state").fetchall())
-
-
-def rows_of(folder: Path, store: str) -> dict[str, Row]:
-    """Get every process with its history."""
-    with closing(sqlite3.connect(folder / store)) as db:
-        return rows(db.execute(PROCESSES), db.execute(EVENTS))
-
-
-def rows(processes: Iterable[tuple], events: Iterable[tuple]) -> dict[str, Row]:
-    """Put both tables together."""
-    found = {pid: Row(state, seq, epoch, owner) for pid, state, seq, epoch, owner in processes}
-    for pid, *event in events:
-        found[pid].events.append(Event(*event))
-    return found

@@ -32,14 +32,15 @@ def drawn(
         workers: how many there are.
         servers: how many there are; without one nothing is restarted.
         lease: freezes are longer, most of them by so much that others take over meanwhile.
-        counts: how many ``kills``, ``freezes``, ``drains`` and ``restarts``.
+        counts: how many ``kills``, ``freezes`` and ``drains``, and how many ``restarts`` of each server.
     """
     found: list[Fault] = []
-    for kind in ("kill", "freeze", "drain", "restart"):
-        places = servers if kind == "restart" else workers
-        for _ in range(counts[f"{kind}s"] if places else 0):
+    for kind in ("kill", "freeze", "drain"):
+        for _ in range(counts[f"{kind}s"]):
             length = lease * chance.uniform(1.1, 2.0) + chance.uniform(0.0, LOOKS) if kind == "freeze" else 0.0
-            found.append(Fault(chance.uniform(0.02, 0.98) * seconds, kind, chance.randrange(places), length))
+            found.append(Fault(chance.uniform(0.02, 0.98) * seconds, kind, chance.randrange(workers), length))
+    for server in range(servers):
+        found += [Fault(chance.uniform(0.02, 0.98) * seconds, "restart", server) for _ in range(counts["restarts"])]
     return sorted(found)
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 from random import Random
 from typing import Any, TextIO
 
+from chaos.callers import Callers
 from chaos.errand import STEPS, Errand
-from chaos.evidence import Journal, states
+from chaos.evidence import Journal
 from chaos.faults import Fault, drawn, next_to
 from chaos.surroundings import Server, Surroundings
+from chaos.tables import states
 from chaos.workers import Worker
 from drupe.core import announcement
 from drupe.core.message import Broadcast
@@ -39,6 +41,11 @@ class Plan:
     freezes: int = 0
     drains: int = 0
     restarts: int = 0
+    """Of each server."""
+    down: float = 0.0
+    """Seconds that a server stays away."""
+    callers: int = 0
+    """How many ask for something all the time."""
     lease: float = 2.0
     durability: str = "full"
     pause: float | None = None
@@ -85,6 +92,9 @@ class Run:
             )
             for number in range(plan.workers)
         ]
+        self._locks = {server.name: asyncio.Lock() for server in surroundings.servers}
+        self._launched = 0
+        """Processes that callers have launched."""
         self.seconds = 0.0
         """From the first submission until everything had ended."""
 
@@ -107,11 +117,13 @@ class Run:
     async def _submit_and_harm(self, controller: Controller) -> None:
         plan, start = self._plan, time.monotonic()
         submitting = asyncio.create_task(self._submit(controller, start))
+        calling = asyncio.create_task(self._call(controller, start))
         try:
             await self._harm(self._faults(), start)
-            await submitting
+            await asyncio.gather(submitting, calling)
         finally:
             submitting.cancel()
+            calling.cancel()
         await self._settle(time.monotonic() + plan.patience)
         self.seconds = time.monotonic() - start
 
@@ -135,6 +147,18 @@ class Run:
             else:
                 self._journal.note("submitted", pid)
                 return
+
+    async def _call(self, controller: Controller, start: float) -> None:
+        """Have callers ask for something until the end of the faults; each of them launches a process in a second."""
+        plan, stop = self._plan, asyncio.Event()
+        callers = Callers(controller, self._folder, self._journal, Random(self._chance.random()), plan.step)
+        asyncio.get_running_loop().call_later(start + plan.seconds - time.monotonic(), stop.set)
+        try:
+            number = round(plan.seconds) * plan.callers
+            await asyncio.gather(*(callers.call(f"caller-{name}", number, stop) for name in range(plan.callers)))
+        finally:
+            callers.close()
+        self._launched = len(callers.launched)
 
     # --- what happens to it ----------------------------------------------------------------------------------
 
@@ -172,8 +196,11 @@ class Run:
         return worker.freeze(fault.length) if fault.kind == "freeze" else worker.drain()
 
     async def _restart(self, server: Server) -> None:
-        await asyncio.to_thread(server.restart)
-        self._journal.note("restarted", server.name)
+        async with self._locks[server.name]:
+            await asyncio.to_thread(server.stop)
+            await asyncio.sleep(self._plan.down)
+            await asyncio.to_thread(server.start)
+            self._journal.note("restarted", server.name)
 
     async def _look(self) -> None:
         for worker in self._workers:
@@ -186,7 +213,7 @@ class Run:
             for _ in range(10):
                 await self._look()
             found = await asyncio.to_thread(states, self._folder, self._surroundings.store)
-            if found.get("finished", 0) >= self._plan.processes:
+            if found.get("finished", 0) >= self._plan.processes + self._launched:
                 return
 
 

@@ -4,15 +4,18 @@ Each is one class here; what a run is given on the command line is one of `store
 """
 
 import os
+import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from chaos.tables import SCHEME, with_schema
 from drupe.service.profile import SETTINGS
 
-SQLITE, LOCAL, RABBITMQ = "sqlite", "local", "rabbitmq"
+SQLITE, POSTGRESQL, RABBITMQ = "sqlite", "postgresql", "rabbitmq"
 
 
 class Server(Protocol):
@@ -20,8 +23,14 @@ class Server(Protocol):
 
     name: str
 
-    def restart(self) -> None:
-        """End it at once, and start it again; return when it answers."""
+    def stop(self) -> None:
+        """End it at once."""
+
+    def start(self) -> None:
+        """Start it; return when it answers."""
+
+    def close(self) -> None:
+        """End it for good."""
 
 
 class Surroundings:
@@ -57,20 +66,40 @@ class Surroundings:
 
 
 @contextmanager
-def surrounded(store: str, broker: str) -> Iterator[Surroundings]:
+def surrounded(store: str, broker: str, *, durability: str = "full") -> Iterator[Surroundings]:
     """Have a store and a broker, for the time of a block.
 
     Args:
-        store: ``sqlite``, or the address of a database.
+        store: ``sqlite``, ``postgresql`` for one that is started here, or the address of a database; in it a schema of
+            its own is used and left there, unless the address says which.
         broker: ``local``, ``rabbitmq`` for one that is started here, or the address of one that runs.
+        durability: of the store.
     """
     with ExitStack() as stack:
         servers: list[Server] = []
+        if store == POSTGRESQL:
+            database = _started(stack, partial(Postgresql, durability=durability))
+            servers.append(database)
+            store = database.url
         if broker == RABBITMQ:
-            node = stack.enter_context(_rabbitmq())
+            node = _started(stack, Rabbitmq)
             servers.append(node)
             broker = node.url
+        if store.startswith(SCHEME):
+            store = with_schema(store, f"chaos_{secrets.token_hex(4)}")
         yield Surroundings("store.db" if store == SQLITE else store, broker, servers)
+
+
+S = TypeVar("S", bound=Server)
+
+
+def _started(stack: ExitStack, make: Callable[[Path], S]) -> S:
+    """Have a server, in a folder of its own, until the stack ends."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drupe-chaos-")))
+    server = make(folder)
+    stack.callback(server.close)
+    server.start()
+    return server
 
 
 class Rabbitmq:
@@ -82,23 +111,43 @@ class Rabbitmq:
         from tests.messaging.rabbitmq.node import Node
 
         self._node = Node(folder)
-        self._node.start()
         self.url = self._node.url
 
-    def restart(self) -> None:
-        self._node.kill()
+    def start(self) -> None:
         self._node.start()
 
+    def stop(self) -> None:
+        self._node.kill()
+
     def close(self) -> None:
-        """End it."""
         self._node.close()
 
 
-@contextmanager
-def _rabbitmq() -> Iterator[Rabbitmq]:
-    with tempfile.TemporaryDirectory(prefix="drupe-chaos-") as folder:
-        server = Rabbitmq(Path(folder))
-        try:
-            yield server
-        finally:
-            server.close()
+class Postgresql:
+    """A PostgreSQL server of the run's own.
+
+    It is stopped as by a power cut. With the durability ``process`` it is stopped in good order, though whoever is
+    connected is thrown out: nothing more is promised then.
+    """
+
+    name = "database"
+
+    def __init__(self, folder: Path, *, durability: str) -> None:
+        from tests.storage.postgres.server import Server
+
+        self._server = Server(folder)
+        self._server.create()
+        self._is_cut = durability == "full"
+        self.url = self._server.url()
+
+    def start(self) -> None:
+        self._server.start()
+
+    def stop(self) -> None:
+        if self._is_cut:
+            self._server.crash()
+        else:
+            self._server.close()
+
+    def close(self) -> None:
+        self._server.close()

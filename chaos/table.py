@@ -27,6 +27,13 @@ def lines(verdict: Verdict, seconds: float) -> Iterator[str]:
     yield _line("effects without a key, of those repeated", f"{verdict.repeated:,}")
     yield _line("stale writes refused", f"{verdict.refused:,}")
     yield _line("broadcasts heard", f"{verdict.told:,}")
+    if verdict.calls:
+        failed = ", ".join(f"{kind} {count}" for kind, count in sorted(verdict.failed.items()))
+        yield _line("calls made meanwhile", f"{verdict.calls:,}")
+        yield _line("calls that failed, each by an error that says so", f"{verdict.failed.total():,}") + (
+            failed and f"    {failed}"
+        )
+        yield _line("seconds past its deadline, of the latest call", f"{verdict.latest:.2f}")
     yield _times("seconds until a killed worker's process goes on", verdict.taken_over)
     yield _times("seconds until a frozen worker's process goes on", verdict.thawed)
     yield ""

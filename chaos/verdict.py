@@ -7,9 +7,14 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from chaos.errand import STEPS
-from chaos.evidence import Effect, Evidence, Row
+from chaos.evidence import Effect, Evidence
+from chaos.tables import Row
 
 HISTORY = ["created", "running", *["step"] * (len(STEPS) - 1), "finished"]
+MOVED = ("paused", "played")
+"""Lines of a history that callers bring about, at any place."""
+SLACK = 1.0
+"""Seconds that a call may end after its deadline: its program is one of many on a machine that is busy."""
 NAMES = [None, None, *STEPS]
 """Of the step that each line of a history is about."""
 PROBLEMS = {
@@ -23,6 +28,9 @@ PROBLEMS = {
     "effect of a fenced owner": "a fenced owner began more than the step that ran",
     "repeated after a drain": "a step began again though its worker had ended in good order",
     "told and not committed": "a broadcast says what is in no history",
+    "excepted": "a process ended by an exception",
+    "call past its deadline": f"a call lasted longer than its deadline and {SLACK:g} s",
+    "call failed otherwise": "a call failed by an error that is none of drupe's",
     "unknown": "there is a process that nobody submitted",
 }
 
@@ -39,6 +47,11 @@ class Verdict:
     """How often a step had its effect again."""
     told: int = 0
     refused: int = 0
+    calls: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    """Calls that failed, by the kind of their errors."""
+    latest: float = 0.0
+    """The most seconds that a call has ended after its deadline."""
     counts: Counter[str] = field(default_factory=Counter)
     """What was done to the run."""
     problems: Counter[str] = field(default_factory=Counter)
@@ -71,13 +84,15 @@ def judge(evidence: Evidence) -> Verdict:
     _judge_keys(verdict, evidence.effects)
     _judge_drains(verdict, evidence, effects)
     _judge_broadcasts(verdict, evidence)
+    _judge_calls(verdict, evidence)
     _time_take_overs(verdict, evidence, effects)
     return verdict
 
 
 def _judge_history(verdict: Verdict, pid: str, row: Row | None) -> None:
     if row is None or row.state != "finished":
-        verdict.blame("lost", f"{pid}: {'not in the store' if row is None else row}")
+        problem = "excepted" if row is not None and row.state == "excepted" else "lost"
+        verdict.blame(problem, f"{pid}: {'not in the store' if row is None else row}")
         return
     steps = Counter(event.detail for event in row.events if event.event in ("step", "finished"))
     verdict.steps += len(steps)
@@ -85,10 +100,11 @@ def _judge_history(verdict: Verdict, pid: str, row: Row | None) -> None:
         if times > 1:
             verdict.blame("committed twice", f"{pid}: {name} {times} times")
     numbers = [event.seq for event in row.events]
+    moves = [event for event in row.events if event.event not in MOVED]
     whole = (
         numbers == [*range(1, row.seq + 1)]
-        and [event.event for event in row.events] == HISTORY
-        and [event.detail for event in row.events[2:]] == NAMES[2:]
+        and [event.event for event in moves] == HISTORY
+        and [event.detail for event in moves[2:]] == NAMES[2:]
     )
     if not whole and not any(times > 1 for times in steps.values()):
         verdict.blame("gap", f"{pid}: {row}")
@@ -146,6 +162,19 @@ def _judge_broadcasts(verdict: Verdict, evidence: Evidence) -> None:
         events = () if row is None else row.events
         if not any((event.seq, event.state) == (told.seq, told.state) for event in events):
             verdict.blame("told and not committed", f"{told}")
+
+
+def _judge_calls(verdict: Verdict, evidence: Evidence) -> None:
+    verdict.calls = len(evidence.calls)
+    for call in evidence.calls:
+        late = call.seconds - call.deadline
+        verdict.latest = max(verdict.latest, late)
+        if late > SLACK:
+            verdict.blame("call past its deadline", f"{call}")
+        if call.failure is not None:
+            verdict.failed[call.failure] += 1
+            if call.failure.startswith("untyped"):
+                verdict.blame("call failed otherwise", f"{call}")
 
 
 def _time_take_overs(verdict: Verdict, evidence: Evidence, effects: dict[str, list[Effect]]) -> None:

@@ -16,6 +16,12 @@ def test_one_seed_draws_the_same_faults_again_in_order_and_in_time():
     assert all((fault.length > 2) is (fault.kind == "freeze") for fault in one)
 
 
+def test_each_server_is_restarted_as_often_as_was_asked_for():
+    found = drawn(Random(7), 10, workers=3, servers=2, lease=2, counts=COUNTS)
+
+    assert sorted(fault.whom for fault in found if fault.kind == "restart") == [0] * 4 + [1] * 4
+
+
 def test_nothing_is_restarted_where_nothing_was_started():
     assert not any(f.kind == "restart" for f in drawn(Random(7), 10, workers=3, servers=0, lease=2, counts=COUNTS))
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from chaos.errand import STEPS
-from chaos.evidence import Effect, Event, Evidence, Note, Row, Told
+from chaos.evidence import Call, Effect, Evidence, Note, Told
+from chaos.tables import Event, Row
 from chaos.verdict import PROBLEMS, judge, share
 
 SECOND = 10**9
@@ -119,6 +120,32 @@ def test_what_was_told_and_is_in_no_history_is_found():
 
 def test_what_nobody_submitted_is_found():
     assert blamed(evidence(notes=[])) == {"unknown": 1}
+
+
+def test_a_process_that_was_paused_and_played_has_no_gap():
+    moved = [Event(4, "paused", "running", None), Event(5, "played", "running", None)]
+    events = history()
+    events[3:] = [*moved, *(event._replace(seq=event.seq + 2) for event in events[3:])]
+
+    assert blamed(evidence(rows={"p": Row("finished", 9, 2, None, events)}, told=[])) == {}
+
+
+def test_a_process_that_ended_by_an_exception_is_not_merely_lost():
+    rows = {"p": Row("excepted", 5, 2, None, history()[:5])}
+
+    assert blamed(evidence(rows=rows, told=[])) == {"excepted": 1}
+
+
+def test_a_call_may_fail_by_a_typed_error_and_in_time_only():
+    good = [Call("status", 1.0, 0.1, None), Call("pause", 1.0, 1.2, "DeadlineError")]
+    late, otherwise = Call("play", 1.0, 2.5, None), Call("launch", 1.0, 0.1, "untyped KeyError('p')")
+
+    verdict = judge(evidence(calls=good))
+    assert verdict.problems == {}
+    assert (verdict.calls, verdict.failed.total()) == (2, 1)
+    assert verdict.latest == pytest.approx(0.2)
+    assert blamed(evidence(calls=[*good, late])) == {"call past its deadline": 1}
+    assert blamed(evidence(calls=[*good, otherwise])) == {"call failed otherwise": 1}
 
 
 def test_every_problem_is_known_to_the_table():
