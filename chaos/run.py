@@ -120,6 +120,8 @@ class Run:
         calling = asyncio.create_task(self._call(controller, start))
         try:
             await self._harm(self._faults(), start)
+            while not (submitting.done() and calling.done()):  # nobody stays frozen meanwhile
+                await self._look()
             await asyncio.gather(submitting, calling)
         finally:
             submitting.cancel()
