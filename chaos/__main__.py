@@ -100,7 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--lease", type=float, default=2.0, help="seconds (default 2)")
     parser.add_argument("--step", type=float, help="seconds that a step takes; by default as the slots can bear")
     parser.add_argument("--durability", choices=("full", "process"), default="full")
-    parser.add_argument("--patience", type=float, default=60.0, help="seconds after which what has not ended is lost")
+    parser.add_argument(
+        "--patience", type=float, default=60.0, help="seconds without an end after which the rest is lost"
+    )
     parser.add_argument("--folder", type=Path, help=f"of the run, made anew (default {KEPT}/SEED)")
     parser.add_argument("--judge", type=Path, metavar="FOLDER", help="only judge a run again")
     return parser

@@ -51,7 +51,7 @@ class Plan:
     pause: float | None = None
     """Seconds of a step; by default so many that the slots are half full."""
     patience: float = 60.0
-    """Seconds after the last fault in which everything has to end."""
+    """Seconds, after the last fault, within which one more has to end as long as any is left."""
 
     @property
     def step(self) -> float:
@@ -126,7 +126,7 @@ class Run:
         finally:
             submitting.cancel()
             calling.cancel()
-        await self._settle(time.monotonic() + plan.patience)
+        await self._settle()
         self.seconds = time.monotonic() - start
 
     # --- what is to be done ----------------------------------------------------------------------------------
@@ -209,14 +209,17 @@ class Run:
             worker.look()
         await asyncio.sleep(LOOKS)
 
-    async def _settle(self, until: float) -> None:
-        """Wait until everything has ended; what has not by then is lost."""
-        while time.monotonic() < until:
+    async def _settle(self) -> None:
+        """Wait until everything has ended; what has not when none has for long is lost."""
+        plan, ended, until = self._plan, -1, 0.0
+        while ended < plan.processes + self._launched:
+            found = await asyncio.to_thread(states, self._folder, self._surroundings.store)
+            if found.get("finished", 0) > ended:
+                ended, until = found.get("finished", 0), time.monotonic() + plan.patience
+            if time.monotonic() >= until:
+                return
             for _ in range(10):
                 await self._look()
-            found = await asyncio.to_thread(states, self._folder, self._surroundings.store)
-            if found.get("finished", 0) >= self._plan.processes + self._launched:
-                return
 
 
 def _write_down(told: TextIO, message: Broadcast) -> None:

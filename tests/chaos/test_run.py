@@ -15,7 +15,7 @@ def test_workers_are_killed_and_stopped_and_everything_comes_to_its_end_once(tmp
     words = (
         "--seconds 3 --processes 60 --kills 2 --freezes 0 --drains 1 --workers 2 --lease 20 --step 0.02 --patience 90"
     )
-    words += f" --durability process --seed 1 --folder {tmp_path / 'run'}"
+    words += f" --callers 0 --durability process --seed 1 --folder {tmp_path / 'run'}"
 
     assert main(words.split()) == 0
 
