@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 
 from drupe.storage.sqlite import SqliteStore
+from tests.storage.postgres.fixture import database_url as database_url
+from tests.storage.postgres.fixture import new_postgres_url as new_postgres_url
+from tests.storage.postgres.fixture import own_database_url as own_database_url
+from tests.storage.postgres.fixture import postgres_url as postgres_url
 
 ROOT = Path(__file__).parents[2]
 

@@ -30,6 +30,7 @@ from drupe.engine.registry import ClassRegistry
 from drupe.errors import CommunicationError, DeadlineError, MessageError
 from drupe.interfaces.ambient import Clock, Ids
 from drupe.interfaces.communicator import DEADLINE, DEFAULT_QUEUE, Communicator
+from drupe.interfaces.hints import Hints as StoreHints
 from drupe.interfaces.store import Store
 from drupe.runtime.clock import SystemClock, tick
 from drupe.runtime.ids import RandomIds
@@ -90,17 +91,19 @@ class Controller:
         communicator: how their owners are told, how one hears of changes, and how workers are asked to run something; open.
             None leaves it to asking the store, and nothing can be launched.
         presence: how owners of this machine show that they live; None leaves it to leases.
+        hints: tell what others have committed; None leaves that to the communicator.
         poll: seconds after which the store is asked again, at most; None leaves it to messages.
         clock: time.
         ids: names of orders.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each is a part of its own, with a default)
         self,
         store: Store,
         communicator: Communicator | None = None,
         *,
         presence: Presence | None = None,
+        hints: StoreHints | None = None,
         poll: float | None = POLL,
         clock: Clock | None = None,
         ids: Ids | None = None,
@@ -110,14 +113,13 @@ class Controller:
         self._clock = clock or SystemClock()
         self._ids = ids or RandomIds()
         is_dead = presence.is_dead if presence is not None else lambda _: False
-        self._news = News(poll)
+        self._news = News(poll, hints)
         self._hints = Hints(communicator, self._news.stir)
         self._overruling = Overruling(store, is_dead=is_dead, clock=self._clock, tell=self._hints.changed)
         self._launching = Launching(communicator, store, registry=ClassRegistry(Process), ids=self._ids, wait=self.wait)
 
     async def __aenter__(self) -> Self:
-        if self._communicator is not None:
-            await self._news.open(self._communicator)
+        await self._news.open(self._communicator)
         return self
 
     async def __aexit__(

@@ -4,10 +4,12 @@ Either is enough. News come from a broadcast of the change, or from whoever else
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, TypeVar
 
 from drupe.interfaces.communicator import Communicator, IncomingBroadcast, Subscription
+from drupe.interfaces.hints import Hint, Hints
+from drupe.runtime import bridge
 
 T = TypeVar("T")
 
@@ -20,21 +22,29 @@ class News:
 
     Args:
         poll: seconds after which is looked again, at most; None leaves it to news.
+        hints: tell what others have committed; None leaves that to broadcasts.
     """
 
-    def __init__(self, poll: float | None) -> None:
+    def __init__(self, poll: float | None, hints: Hints | None = None) -> None:
         self._poll = poll
+        self._hints = hints
+        self._silence: Callable[[], None] = lambda: None
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._subscription: Subscription | None = None
 
-    async def open(self, communicator: Communicator) -> None:
-        """Hear the broadcasts about processes that somebody waits for."""
-        self._subscription = await communicator.subscribe_broadcast(
-            self._heard, lambda sender, _: sender in self._waiting
-        )
+    async def open(self, communicator: Communicator | None) -> None:
+        """Hear the broadcasts about processes that somebody waits for, and the hints."""
+        if communicator is not None:
+            self._subscription = await communicator.subscribe_broadcast(
+                self._heard, lambda sender, _: sender in self._waiting
+            )
+        if self._hints is not None:
+            loop = asyncio.get_running_loop()
+            self._silence = self._hints.hear(lambda hint: _hand_on(loop, self._heed, hint))
 
     async def close(self) -> None:
         """Hear no more."""
+        self._silence()
         if self._subscription is not None:
             await self._subscription.unsubscribe()
 
@@ -63,9 +73,19 @@ class News:
         if broadcast.sender is not None:
             self.stir(broadcast.sender)
 
+    def _heed(self, hint: Hint) -> None:
+        pids: Iterable[str] = list(self._waiting) if hint.more else hint.settled
+        for pid in pids:
+            self.stir(pid)
+
     def _forget(self, pid: str, news: "asyncio.Future[None]") -> None:
         rest = [other for other in self._waiting[pid] if other is not news]
         if rest:
             self._waiting[pid] = rest
         else:
             del self._waiting[pid]
+
+
+def _hand_on(loop: asyncio.AbstractEventLoop, heed: Callable[[Hint], None], hint: Hint) -> None:
+    if hint.more or hint.settled:
+        bridge.hop(loop, heed, hint)

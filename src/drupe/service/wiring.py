@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from drupe.errors import SettingsError
 from drupe.interfaces.communicator import DEFAULT_QUEUE, Communicator, FarCommunicator
+from drupe.interfaces.hints import Hints
 from drupe.interfaces.registry import Registry
 from drupe.interfaces.store import Store
 from drupe.interfaces.task_queue import TaskQueue
@@ -25,11 +26,15 @@ from drupe.service.classes import ListedClasses
 from drupe.service.controller import Controller
 from drupe.service.database import Database
 from drupe.service.deaths import Deaths
+from drupe.service.heeding import heed_orders, heed_work
 from drupe.service.presence import Presence
 from drupe.service.profile import LOCAL, Settings
 from drupe.service.runner import Runner
 from drupe.service.worker import SLOTS, Worker
 from drupe.storage.sqlite.store import SqliteStore
+
+if TYPE_CHECKING:
+    from drupe.storage.postgres.store import PostgresStore
 
 _LONGEST: Final = 80
 """Bytes of the path of a folder for sockets: with what is in it, it has to stay below the 108 of the kernel."""
@@ -76,6 +81,7 @@ def _open_database(database: Database, settings: Settings) -> Store:
         durability=settings.durability,
         retention=settings.retention,
         max_bytes=settings.max_state_bytes,
+        telling=settings.broker == LOCAL,
     )
 
 
@@ -94,7 +100,8 @@ def communicator_for(settings: Settings, store: Store) -> FarCommunicator:
 
 def _maker(settings: Settings, store: Store) -> Callable[[], Communicator]:
     if settings.broker == LOCAL:
-        return partial(LocalCommunicator, meeting_folder(settings), _tasks(settings, store))
+        folder, tasks = meeting_folder(settings), _tasks(settings, store)
+        return partial(LocalCommunicator, folder, tasks, hints=_hints(settings, store))
     try:
         from drupe.messaging.rabbitmq.communicator import RabbitmqCommunicator
         from drupe.messaging.rabbitmq.topology import Topology
@@ -113,6 +120,13 @@ def _tasks(settings: Settings, store: Store) -> TaskQueue:
     from drupe.storage.postgres.task_queue import PostgresTaskQueue, SharedTaskQueue
 
     return SharedTaskQueue(cast("PostgresTaskQueue", store.tasks))
+
+
+def _hints(settings: Settings, store: Store) -> Hints | None:
+    """Get what tells of the commits of programs on other machines, where no broker does it and sockets do not reach them."""
+    if not isinstance(settings.store, Database) or settings.broker != LOCAL:
+        return None
+    return cast("PostgresStore", store).hints
 
 
 @asynccontextmanager
@@ -205,8 +219,9 @@ async def open_worker(settings: Settings, *, slots: int = SLOTS, queue: str = DE
         attempts=settings.attempts,
         communicator=communicator,
     )
+    hints = _hints(settings, store)
     async with runner:
-        yield Worker(
+        worker = Worker(
             runner,
             communicator,
             registry,
@@ -215,6 +230,10 @@ async def open_worker(settings: Settings, *, slots: int = SLOTS, queue: str = DE
             queue=queue,
             deaths=deaths,
         )
+        if hints is not None:
+            heed_orders(hints, runner)
+            heed_work(hints, worker)
+        yield worker
 
 
 @asynccontextmanager
@@ -231,7 +250,8 @@ async def open_remote(settings: Settings) -> AsyncIterator[Remote]:
         await communicator.open()
         try:
             presence = Presence(presence_folder(settings))
-            async with Controller(store, communicator, presence=presence) as controller:
+            hints = _hints(settings, store)
+            async with Controller(store, communicator, presence=presence, hints=hints) as controller:
                 yield Remote(store, communicator, controller)
         finally:
             await communicator.close()
@@ -261,7 +281,8 @@ async def open_controller(
     await store.open()
     try:
         presence = Presence(presence_folder(settings))
-        async with Controller(store, communicator, presence=presence) as controller:
+        hints = _hints(settings, store)
+        async with Controller(store, communicator, presence=presence, hints=hints) as controller:
             yield controller
     finally:
         await store.close()

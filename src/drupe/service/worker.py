@@ -87,7 +87,7 @@ class Worker:
         self.runner = runner
         """What runs processes."""
         self._stirred = asyncio.Event()
-        runner.add_listener(_Ends(self._stir))
+        runner.add_listener(_Ends(self._stir_for))
         self._deaths = deaths
         self._cut_short = False
         """Whether something was left because no slot was free."""
@@ -128,7 +128,11 @@ class Worker:
             return self._runner.running()
         return []
 
-    def _stir(self, parent: str) -> None:
+    def stir(self) -> None:
+        """Have it look soon for what nobody holds. A hint: it looks by itself once in a while."""
+        self._stirred.set()
+
+    def _stir_for(self, parent: str) -> None:
         if not self._runner.progress(parent).here:
             self._stirred.set()
 

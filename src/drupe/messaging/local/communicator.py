@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from drupe.interfaces.ambient import Clock, Ids
+from drupe.interfaces.hints import Hints
 from drupe.interfaces.task_queue import TaskQueue
+from drupe.messaging.hinted import hinted
 from drupe.messaging.local.mesh import LocalLink
 from drupe.messaging.local.place import Place
 from drupe.messaging.participant import Participant
@@ -19,11 +21,21 @@ class LocalCommunicator(Participant):
     Args:
         folder: where they meet; made when it is not there, and nobody else's.
         tasks: where tasks lie.
+        hints: tell when tasks come from elsewhere than this folder; None leaves it to looking.
         clock: says when an RPC is too late to be begun.
         ids: makes identifiers.
     """
 
-    def __init__(self, folder: Path, tasks: TaskQueue, *, clock: Clock | None = None, ids: Ids | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        tasks: TaskQueue,
+        *,
+        hints: Hints | None = None,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+    ) -> None:
         ids = ids or RandomIds()
         address = ids.pid()[-16:]  # the random end; short, because the path of a socket is
-        super().__init__(LocalLink(Place(folder), address), tasks, clock=clock, ids=ids)
+        sources = None if hints is None else hinted(hints, tasks, address)
+        super().__init__(LocalLink(Place(folder), address), tasks, sources=sources, clock=clock, ids=ids)

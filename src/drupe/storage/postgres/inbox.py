@@ -109,7 +109,8 @@ def _insert(tx: Transaction, new: Sequence[tuple[Order, Receipt]]) -> None:
             Times([_NAN if receipt.answered is None else receipt.answered for _, receipt in new]),
         ),
     )
-    tx.execute(_WAKE, (Texts([order.pid for order, _ in new]),))
+    tx.notice.asked.update(order.pid for order, receipt in new if not receipt.settled)
+    tx.notice.free |= tx.execute(_WAKE, (Texts([order.pid for order, _ in new]),)).rowcount > 0
 
 
 def is_asked(execute: Execute, pid: str, signal: str | None) -> bool:
@@ -130,6 +131,7 @@ def _answer(tx: Transaction, asked: Sequence[tuple[Fence, Sequence[Answer]]]) ->
         else:
             refusals.append(None)
             given += [(fence.pid, answer, at) for answer in answers]
+    tx.notice.settled.update(pid for pid, _, _ in given)
     write_answers(tx, given)
     return refusals
 

@@ -93,14 +93,14 @@ def _names(tx: Transaction, statement: str, asked: Sequence[tuple[str, float]]) 
 def _leave(tx: Transaction, owners: Sequence[str]) -> Sequence[object]:
     """See `Store.leave`."""
     names = _forget(tx, owners)
-    tx.execute(_RELEASE_ALL, (names,))
+    tx.notice.free |= tx.execute(_RELEASE_ALL, (names,)).rowcount > 0
     return [None] * len(owners)
 
 
 def bury(tx: Transaction, owner: str) -> None:
     """Forget an owner that died: what it held is free, and what it may have been in a step of counts an attempt more."""
     _forget(tx, [owner])
-    tx.execute(_BEREAVE, (owner,))
+    tx.notice.free |= tx.execute(_BEREAVE, (owner,)).rowcount > 0
 
 
 def _forget(tx: Transaction, owners: Collection[str]) -> Texts:
@@ -204,6 +204,7 @@ def _release(tx: Transaction, fences: Sequence[Fence]) -> Sequence[object]:
     fences_in_order = sorted(fences, key=_pid)
     columns = Texts([fence.pid for fence in fences_in_order]), Numbers([fence.epoch for fence in fences_in_order])
     done = {pid for (pid,) in tx.execute(_RELEASE, columns).fetchall()}
+    tx.notice.free |= bool(done)
     return [None if fence.pid in done else rule.fenced(fence, row.find(tx.execute, fence.pid)) for fence in fences]
 
 

@@ -80,7 +80,7 @@ def wake_parents(tx: Transaction, pids: Sequence[str]) -> None:
     """Have the parents of processes found that have ended. One that is just about to be parked is waited for."""
     parents = [pid for (pid,) in tx.execute(_PARENTS, (Texts(pids),)).fetchall()]
     if parents:
-        tx.execute(_WAKE, (Texts(parents),))
+        tx.notice.free |= tx.execute(_WAKE, (Texts(parents),)).rowcount > 0
 
 
 def free(execute: Execute, asked: Asked) -> list[Record]:

@@ -17,8 +17,9 @@ from drupe.interfaces.ambient import Clock, Probe
 from drupe.runtime.probe import quiet
 from drupe.runtime.writer import Writer
 from drupe.storage import rule
-from drupe.storage.postgres import address, connection, inbox, listing, ownership, parking, read, write
+from drupe.storage.postgres import address, connection, inbox, listing, notice, ownership, parking, read, write
 from drupe.storage.postgres.connection import Durability
+from drupe.storage.postgres.ear import Ear
 from drupe.storage.postgres.read import Read, Reader
 from drupe.storage.postgres.row import Execute
 from drupe.storage.postgres.session import Session
@@ -45,9 +46,11 @@ class PostgresStore:
         retention: how many checkpoints of a process are kept.
         max_bytes: how large inputs or a checkpoint may be.
         patience: how many seconds a database that is away is waited for, once the store is open.
+        telling: whether other programs are told of what is committed, for those who hear it by `hints`.
 
     Attributes:
         shown: the address without a password.
+        hints: what other programs have committed, as far as they tell.
 
     Raises:
         SettingsError: the address cannot be, or leads to another machine without verified TLS.
@@ -65,11 +68,16 @@ class PostgresStore:
         retention: Retention | None = None,
         max_bytes: int = rule.MAX_BYTES,
         patience: float = PATIENCE,
+        telling: bool = False,
     ) -> None:
         where = address.parse(url)
         self.shown = where.shown
         self._probe = probe
-        transaction = Transaction(clock, rule.check_retention(retention or Retention()), max_bytes)
+        channel = notice.channel(where.schema)
+        transaction = Transaction(
+            clock, rule.check_retention(retention or Retention()), max_bytes, channel=channel if telling else None
+        )
+        self.hints = Ear(functools.partial(connection.reading, where), channel)
         new_session = functools.partial(Session, where=where.shown, patience=patience)
         self._times = transaction
         writing = new_session(functools.partial(connection.writing, where, durability=durability))
@@ -90,6 +98,7 @@ class PostgresStore:
             await reader.start()
 
     async def close(self) -> None:
+        self.hints.close()
         for session in self._sessions:
             session.hurry.set()
         for reader in self._readers:

@@ -29,6 +29,8 @@ _PUT: Final = """
     SELECT id, queue, body FROM unnest(%s::text[], %s::text[], %s::bytea[]) WITH ORDINALITY
         AS given (id, queue, body, number) ORDER BY given.number
     ON CONFLICT (id) DO NOTHING"""
+# One statement, which needs no transaction around it.
+_PUT_AND_TELL: Final = f"WITH kept AS ({_PUT}) SELECT pg_notify(%s, %s)"
 # What others are taking at this moment is passed over, so that nobody waits for anybody.
 _TAKE: Final = f"""
     WITH free AS MATERIALIZED (
@@ -49,7 +51,7 @@ _SETTLE: Final = """
 _RELEASE: Final = f"""
     UPDATE task SET holder = NULL, due = {NOW} + nullif(%(delay)s::float8, 0)
     WHERE id = %(id)s AND attempt = %(attempt)s AND holder IS NOT NULL"""  # noqa: S608 (written out)
-_FORGET: Final = "UPDATE task SET holder = NULL, due = NULL WHERE holder = %s"
+_FORGET: Final = "UPDATE task SET holder = NULL, due = NULL WHERE holder = %s RETURNING queue"
 # Who holds something shows by a lock of its connection that it lives.
 _ABSENT: Final = """
     SELECT holder FROM (SELECT DISTINCT holder FROM task WHERE holder IS NOT NULL) AS holders
@@ -143,7 +145,12 @@ def _put(tx: Transaction, asked: Sequence[Put]) -> Sequence[object]:
     tasks = [task for some in asked for task in some]
     if tasks:
         columns = Texts([id for id, _, _ in tasks]), Texts([queue for _, queue, _ in tasks])
-        tx.execute(_PUT, (*columns, Blobs([body for _, _, body in tasks])))
+        values = *columns, Blobs([body for _, _, body in tasks])
+        tx.notice.queues.update(queue for _, queue, _ in tasks)
+        if tx.channel is not None:
+            tx.execute(_PUT_AND_TELL, (*values, tx.channel, tx.notice.text()))
+        else:
+            tx.execute(_PUT, values)
     return [None] * len(asked)
 
 
@@ -168,14 +175,19 @@ def _settle(tx: Transaction, asked: Sequence[Held]) -> Sequence[object]:
 
 
 def _release(tx: Transaction, asked: tuple[Held, float]) -> bool:
-    (id, attempt, _), delay = asked
+    (id, attempt, queue), delay = asked
     values = {"id": id, "attempt": attempt, "delay": max(delay, 0.0), "time": tx.time}
-    return tx.execute(_RELEASE, values).rowcount == 1 or tx.lost is True
+    if tx.execute(_RELEASE, values).rowcount != 1:
+        return tx.lost is True
+    if delay <= 0:
+        tx.notice.queues.add(queue)
+    return True
 
 
 def _forget(tx: Transaction, holder: str) -> int:
-    number = tx.execute(_FORGET, (holder,)).rowcount
-    return number or (tx.lost if isinstance(tx.lost, int) else 0)
+    queues = [queue for (queue,) in tx.execute(_FORGET, (holder,)).fetchall()]
+    tx.notice.queues.update(queues)
+    return len(queues) or (tx.lost if isinstance(tx.lost, int) else 0)
 
 
 def _absent(execute: Execute, _: None) -> list[str]:

@@ -15,6 +15,7 @@ from drupe.core.record import Retention
 from drupe.errors import StoreError
 from drupe.interfaces.ambient import Clock, Probe
 from drupe.storage.postgres.failure import RACES, translate
+from drupe.storage.postgres.notice import Notice, literal
 from drupe.storage.postgres.session import Session
 
 _TRIES: Final = 8
@@ -60,13 +61,17 @@ class Transaction:
         execute: runs one statement.
         again: the request, which is alone then, may have been committed before, and its answer lost.
         lost: that answer, if so.
+        notice: what other programs are told of it once it is committed.
+        channel: where they are told; None: they are not.
         show: has everybody see that who has this name lives, as long as the connection is there.
         clock: what tells the time instead of the database, in tests.
     """
 
-    __slots__ = ("again", "clock", "execute", "lost", "max_bytes", "retention", "show")
+    __slots__ = ("again", "channel", "clock", "execute", "lost", "max_bytes", "notice", "retention", "show")
 
-    def __init__(self, clock: Clock | None, retention: Retention, max_bytes: int) -> None:
+    def __init__(
+        self, clock: Clock | None, retention: Retention, max_bytes: int, *, channel: str | None = None
+    ) -> None:
         self.execute: Callable[..., Cursor]
         self.show: Callable[[str], None]
         self.again = False
@@ -74,6 +79,8 @@ class Transaction:
         self.clock = clock
         self.retention = retention
         self.max_bytes = max_bytes
+        self.channel = channel
+        self.notice = Notice()
 
     @property
     def time(self) -> float | None:
@@ -156,6 +163,7 @@ class Committer:
                 wanted.append(number)
             except StoreError as refusal:
                 answers[number] = refusal
+        transaction.notice = Notice()
         transaction.execute = execute = self._session.connected().execute
         groups = list(_grouped(batch, wanted))
         if len(groups) == 1 and groups[0][0].whole([batch[number][1] for number in groups[0][1]]):
@@ -166,10 +174,15 @@ class Committer:
             for write, numbers in groups:
                 self._run(batch, write, numbers)
             self._seal()
-            execute("COMMIT", prepare=False)
+            execute(self._last(), prepare=False)
         self._committed = True
         probe("store.committed")
         return answers
+
+    def _last(self) -> str:
+        """Get what ends the transaction. Others are told by it, and only of what is committed."""
+        channel, text = self._transaction.channel, self._transaction.notice.text()
+        return "COMMIT" if channel is None or text is None else f"NOTIFY {channel}, {literal(text)}; COMMIT"
 
     def _run(self, batch: Sequence[Request], write: Write, numbers: Sequence[int]) -> None:
         found = write.run(self._transaction, [batch[number][1] for number in numbers])

@@ -175,9 +175,11 @@ def _complete(tx: Transaction, changes: Sequence[Change]) -> None:
     """Write what only some changes have."""
     answered = [(change, answer) for change in changes for answer in change.answers]
     if answered:
+        tx.notice.settled.update(change.pid for change, _ in answered)
         inbox.write_answers(tx, [(change.pid, answer, change.at) for change, answer in answered])
     ended = [change for change in changes if change.terminal]
     if ended:
+        tx.notice.settled.update(change.pid for change in ended)
         if tx.retention.ended is not None:
             ownership.trim(tx, [(change.pid, change.seq) for change in ended], tx.retention.ended)
         inbox.answer_the_rest(tx, [(change.pid, change.state, change.at) for change in ended])
@@ -228,6 +230,7 @@ def _overrule(tx: Transaction, asked: tuple[Change, frozenset[str], bool]) -> No
         raise rule.owned(found)
     _advance(tx, _OVERRULE, [change])
     _complete(tx, [change])
+    tx.notice.free |= not change.terminal and not change.paused
 
 
 # --- create ------------------------------------------------------------------------------------------------
@@ -301,6 +304,7 @@ def _checked(
 def _bear(tx: Transaction, births: Sequence[Birth]) -> None:
     if not births:
         return
+    tx.notice.free |= any(birth.owner is None for birth in births)
     tx.execute(
         _BEAR,
         (

@@ -1,0 +1,89 @@
+"""Programs on several machines with one database, and no broker, hear of each other at once.
+
+Two folders stand for two machines: their programs meet in no socket and see none of each other's locks. Nobody polls, so
+what is not told is not found.
+"""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from drupe.core.lifecycle import State
+from drupe.messaging import consumer
+from drupe.service import launching, profile, wiring
+from drupe.service import worker as working
+from drupe.service.controller import Controller
+from drupe.service.runner import Runner
+from drupe.testing.communicator_contract_case import soon
+from drupe.testing.host_case import until
+from tests.service.samples import Asking, Sum
+
+pytestmark = [pytest.mark.slow, pytest.mark.service("postgres")]
+
+NEVER = 3600.0
+
+
+@pytest.fixture(autouse=True)
+def _nobody_looks_by_himself(monkeypatch):
+    monkeypatch.setattr(consumer, "POLL", NEVER)
+    monkeypatch.setattr(launching, "_POLL", NEVER)
+    monkeypatch.setitem(Runner.__init__.__kwdefaults__, "poll", None)
+    monkeypatch.setitem(working.Worker.__init__.__kwdefaults__, "sweep", NEVER)
+
+
+@pytest.fixture
+def machine(tmp_path, postgres_url):
+    def settings(name):
+        folder = tmp_path / name
+        folder.mkdir()
+        return profile.load(folder=folder, environment={"DRUPE_STORE": postgres_url})
+
+    return settings
+
+
+@contextlib.asynccontextmanager
+async def at_work(settings):
+    stop = asyncio.Event()
+    async with wiring.open_worker(settings, slots=2) as worker:
+        work = asyncio.create_task(worker.work(stop))
+        yield worker
+        stop.set()
+        await soon(work)
+
+
+@contextlib.asynccontextmanager
+async def controller_of(settings):
+    store = wiring.open_store(settings)
+    await store.open()
+    communicator = wiring.communicator_for(settings, store)
+    await communicator.open()
+    async with Controller(store, communicator, hints=store.hints, poll=None) as controller:
+        yield controller
+    await communicator.close()
+    await store.close()
+
+
+async def test_a_task_is_taken_and_an_end_is_heard_of(machine):
+    async with at_work(machine("one")), controller_of(machine("two")) as controller:
+        launch = await controller.launch(Sum, {"numbers": [1, 2]})
+        assert await soon(launch.result()) == {"total": 3}
+
+
+async def test_an_order_is_seen_and_its_answer_heard_of(machine):
+    async with at_work(machine("one")) as worker, controller_of(machine("two")) as controller:
+        launch = await controller.launch(Asking, pid="asking")
+        await until(lambda: worker.runner.progress("asking").here)
+        receipt = await controller.kill("asking")
+        await soon(receipt.settled())
+        assert (await controller.status(launch.pid)).state is State.KILLED
+
+
+async def test_what_somebody_leaves_behind_is_taken_up(machine):
+    async with contextlib.AsyncExitStack() as stack:
+        controller = await stack.enter_async_context(controller_of(machine("three")))
+        async with at_work(machine("one")) as first:
+            await controller.launch(Asking, pid="asking")
+            await until(lambda: first.runner.progress("asking").here)
+            second = await stack.enter_async_context(at_work(machine("two")))
+        await until(lambda: second.runner.progress("asking").here)
