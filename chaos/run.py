@@ -115,7 +115,7 @@ class Run:
             self._journal.close()
 
     async def _submit_and_harm(self, controller: Controller) -> None:
-        plan, start = self._plan, time.monotonic()
+        start = time.monotonic()
         submitting = asyncio.create_task(self._submit(controller, start))
         calling = asyncio.create_task(self._call(controller, start))
         try:
