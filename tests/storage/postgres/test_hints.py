@@ -95,6 +95,19 @@ async def test_what_is_committed_together_is_told_once(postgres_url):
         assert len(heard.hints) == 2
 
 
+async def test_names_are_told_of_whatever_is_in_them(postgres_url):
+    name = "o'clock\\"  # what ends a text in a statement, and what may keep it from ending
+    async with opened(postgres_url, telling=True) as one, opened(postgres_url) as two:
+        heard = Heard(two)
+        await heard.listening()
+        await one.tasks.put([task("a", queue=name)])
+        await heard.until(lambda hint: hint.queues == {name})
+        heard.hints.clear()
+        (held,) = await one.tasks.take(name, holder="me", limit=1)
+        await one.tasks.release(held)
+        await heard.until(lambda hint: hint.queues == {name})
+
+
 async def test_a_store_that_is_not_to_tell_does_not(postgres_url):
     async with opened(postgres_url) as silent, opened(postgres_url, telling=True) as one:
         heard = Heard(one)
@@ -134,7 +147,7 @@ def test_what_is_too_much_to_say_is_not_said():
     assert told.text() is None
     told.queues.add("o'clock\0")
     assert notice.read(told.text()) == Hint(queues=frozenset({"o'clock\0"}))
-    assert notice.literal("o'clock") == "'o''clock'"
+    assert notice.sent("told", "o'clock") == "NOTIFY told, 'o''clock'"
     told.settled.update(map(str, range(1000)))
     assert notice.read(told.text()) == Hint(queues=frozenset({"o'clock\0"}), more=True)
     long = notice.Notice()

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import Final
 
 import msgspec
+from psycopg.sql import quote
 
 from drupe.interfaces.hints import Hint
 
@@ -47,9 +48,9 @@ class Notice:
         return text
 
 
-def literal(text: str) -> str:
-    """Get a text as it stands in a statement."""
-    return "'" + text.replace("'", "''") + "'"
+def sent(channel: str, text: str) -> str:
+    """Get the statement that sends it, whatever is in the text."""
+    return f"NOTIFY {channel}, {quote(text)}"
 
 
 def read(text: str) -> Hint:

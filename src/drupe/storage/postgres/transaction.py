@@ -15,7 +15,7 @@ from drupe.core.record import Retention
 from drupe.errors import StoreError
 from drupe.interfaces.ambient import Clock, Probe
 from drupe.storage.postgres.failure import RACES, translate
-from drupe.storage.postgres.notice import Notice, literal
+from drupe.storage.postgres.notice import Notice, sent
 from drupe.storage.postgres.session import Session
 
 _TRIES: Final = 8
@@ -182,7 +182,7 @@ class Committer:
     def _last(self) -> str:
         """Get what ends the transaction. Others are told by it, and only of what is committed."""
         channel, text = self._transaction.channel, self._transaction.notice.text()
-        return "COMMIT" if channel is None or text is None else f"NOTIFY {channel}, {literal(text)}; COMMIT"
+        return "COMMIT" if channel is None or text is None else f"{sent(channel, text)}; COMMIT"
 
     def _run(self, batch: Sequence[Request], write: Write, numbers: Sequence[int]) -> None:
         found = write.run(self._transaction, [batch[number][1] for number in numbers])
