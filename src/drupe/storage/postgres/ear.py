@@ -9,7 +9,6 @@ import select
 import socket
 import threading
 from collections.abc import Callable
-from random import Random
 from typing import Final
 
 import psycopg
@@ -19,6 +18,7 @@ from drupe.interfaces.hints import Heard, Hint
 from drupe.runtime import bridge
 from drupe.storage.postgres import notice
 from drupe.storage.postgres.connection import Db
+from drupe.storage.postgres.pauses import pauses
 
 _LOG: Final = logging.getLogger("drupe.storage")
 
@@ -42,7 +42,6 @@ class Ear:
         self._number = 0
         self._thread: bridge.Thread | None = None
         self._bell: socket.socket | None = None
-        self._random = Random()  # noqa: S311 (nothing is kept secret by it)
 
     def hear(self, heard: Heard) -> Callable[[], None]:
         """Have ``heard`` called with every hint; see `Hints.hear`."""
@@ -74,7 +73,7 @@ class Ear:
     # --- on its thread -----------------------------------------------------------------------------------
 
     def _run(self, stop: socket.socket) -> None:
-        pause = _FIRST_PAUSE
+        waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
         with stop:
             while True:
                 try:
@@ -82,15 +81,13 @@ class Ear:
                 except (psycopg.Error, DrupeError, OSError) as error:
                     _LOG.debug("notifications cannot be heard now: %s", error)
                 else:
-                    pause = _FIRST_PAUSE
+                    waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
                     with db:
                         self._tell(Hint(more=True))  # what came before
                         if not self._listen(db, stop):
                             return
-                # Everybody lost the server at once, and need not come back at once.
-                if select.select([stop], [], [], pause * self._random.uniform(0.5, 1.0))[0]:
+                if select.select([stop], [], [], next(waits))[0]:
                     return
-                pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _connected(self) -> Db:
         db = self._connect()

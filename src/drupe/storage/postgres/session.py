@@ -1,12 +1,10 @@
 """A connection that comes back: made anew when it was lost, with a patience that ends.
 
-A server that is restarted, or cannot be reached for a while, must cost time and nothing else. Each try waits a little
-longer than the one before, and each client another time, so that a server that comes back is not overrun.
+A server that is restarted, or cannot be reached for a while, must cost time and nothing else.
 """
 
 import threading
 from collections.abc import Callable, Iterator
-from random import Random
 from typing import Final
 
 import psycopg
@@ -16,6 +14,7 @@ from drupe.runtime.clock import tick
 from drupe.storage.postgres import connection
 from drupe.storage.postgres.connection import Backend, Db
 from drupe.storage.postgres.failure import translate
+from drupe.storage.postgres.pauses import pauses
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
@@ -39,7 +38,6 @@ class Session:
         self.hurry = threading.Event()
         self._connect = connect
         self._patience = patience
-        self._random = Random()  # noqa: S311 (nothing is kept secret by it)
         self._db: Db | None = None
         self._backend: Backend | None = None
         self._shown: set[str] = set()
@@ -109,8 +107,9 @@ class Session:
 
     def tries(self) -> Iterator[bool]:
         """Wait before each further try, until patience has ended."""
-        until, pause = tick() + self._patience, _FIRST_PAUSE
-        while tick() < until and not self.hurry.is_set():
-            self.hurry.wait(pause * self._random.uniform(0.5, 1.0))
+        until = tick() + self._patience
+        for pause in pauses(_FIRST_PAUSE, _LONGEST_PAUSE):
+            if tick() >= until or self.hurry.is_set():
+                return
+            self.hurry.wait(pause)
             yield True
-            pause = min(2 * pause, _LONGEST_PAUSE)
