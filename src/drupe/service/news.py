@@ -28,28 +28,27 @@ class News:
     def __init__(self, poll: float | None, hints: Hints | None = None) -> None:
         self._poll = poll
         self._hints = hints
-        self._silence: Callable[[], None] = lambda: None
+        self._silence: Callable[[], None] | None = None
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._subscription: Subscription | None = None
 
     async def open(self, communicator: Communicator | None) -> None:
-        """Hear the broadcasts about processes that somebody waits for, and the hints."""
+        """Hear the broadcasts about processes that somebody waits for."""
         if communicator is not None:
             self._subscription = await communicator.subscribe_broadcast(
                 self._heard, lambda sender, _: sender in self._waiting
             )
-        if self._hints is not None:
-            loop = asyncio.get_running_loop()
-            self._silence = self._hints.hear(lambda hint: _hand_on(loop, self._heed, hint))
 
     async def close(self) -> None:
         """Hear no more."""
-        self._silence()
+        if self._silence is not None:
+            self._silence()
         if self._subscription is not None:
             await self._subscription.unsubscribe()
 
     async def until(self, pid: str, look: Callable[[], Awaitable[T | None]]) -> T:
         """Look until there is something, and get it."""
+        self._listen()
         pause = _FIRST
         while True:
             news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -68,6 +67,12 @@ class News:
         for news in self._waiting.get(pid, ()):
             if not news.done():
                 news.set_result(None)
+
+    def _listen(self) -> None:
+        """Hear the hints from now on: that takes a connection, which who waits for nothing need not have."""
+        if self._hints is not None and self._silence is None:
+            loop = asyncio.get_running_loop()
+            self._silence = self._hints.hear(lambda hint: _hand_on(loop, self._heed, hint))
 
     def _heard(self, broadcast: IncomingBroadcast) -> None:
         if broadcast.sender is not None:

@@ -134,7 +134,7 @@ class Worker:
 
     def _stir_for(self, parent: str) -> None:
         if not self._runner.progress(parent).here:
-            self._stirred.set()
+            self.stir()
 
     # --- what nobody holds -----------------------------------------------------------------------------------
 
