@@ -70,9 +70,17 @@ def rows(processes: Iterable[tuple], events: Iterable[tuple]) -> dict[str, Row]:
 
 def with_schema(store: str, schema: str) -> str:
     """Get the address of a place in a database that nobody else uses; one that says its schema stays as it is."""
+    base, given = _parts(store)
+    return _address(base, {"schema": schema, **given})
+
+
+def _parts(store: str) -> tuple[str, dict[str, str]]:
     base, _, query = store.partition("?")
-    given = dict(parse_qsl(query, keep_blank_values=True))
-    return f"{base}?{urlencode({'schema': schema, **given}, quote_via=quote)}"
+    return base, dict(parse_qsl(query, keep_blank_values=True))
+
+
+def _address(base: str, given: dict[str, str]) -> str:
+    return f"{base}?{urlencode(given, quote_via=quote)}"
 
 
 @contextmanager
@@ -83,10 +91,7 @@ def _opened(folder: Path, store: str) -> Iterator[Any]:
         return
     import psycopg
 
-    base, _, query = store.partition("?")
-    given = dict(parse_qsl(query, keep_blank_values=True))
+    base, given = _parts(store)
     schema = given.pop("schema", "drupe")
-    with psycopg.connect(
-        f"{base}?{urlencode(given, quote_via=quote)}", options=f"-c search_path={schema}"
-    ) as connection:
+    with psycopg.connect(_address(base, given), options=f"-c search_path={schema}") as connection:
         yield connection
