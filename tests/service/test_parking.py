@@ -236,6 +236,39 @@ async def test_a_parent_that_came_back_leaves_its_other_children_where_they_are(
     assert (await runner.store.record(pid)).parked
 
 
+async def test_one_that_is_wanted_gets_to_look_why(runner, monkeypatch):
+    """Taken away at each look, before the slow store has told it of its child, it would wait for ever."""
+    pid = await waits(runner, Asker)
+    await until(lambda: [p.state for p in runner.living()] == [State.WAITING] * 3)
+    parking = runner.parking(after=0.0)
+    await parking.look()
+    first, second = (record for record in await everything(runner) if record.parent == pid)
+    await ask(runner, first.pid, SignalRequest(name="word", payload="x"))
+    await (await runner.resume(first.pid))
+    await runner.resume(pid)
+    asked, told = 0, asyncio.Event()
+    park, record = runner.store.park, runner.store.record
+
+    async def counted(*args):
+        nonlocal asked
+        asked += 1
+        return await park(*args)
+
+    async def slow(pid):
+        await told.wait()
+        return await record(pid)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runner.store, "park", counted)
+        patch.setattr(runner.store, "record", slow)
+        for _ in range(100):
+            await parking.look()
+            await asyncio.sleep(0)
+        assert 1 <= asked < 10
+        told.set()
+        await until(lambda: runner._host.live[pid].stage.unseen == {second.pid})
+
+
 async def test_what_waits_in_a_step_and_for_what_cannot_be_saved_stays(runner):
     caller = await runner.launch(Caller)
     await until(lambda: any(isinstance(p, Patient) and p.state is State.WAITING for p in runner.living()))

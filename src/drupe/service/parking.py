@@ -26,10 +26,16 @@ _TOGETHER: Final = 256
 """So many are parked at the same time: they share commits."""
 
 
+_WANTED: Final = 0.05
+"""Seconds that one is let be at least that could not be parked, since it is wanted; twice as long each time. It has to get to
+look why, which takes a read of the store: one that is taken away again and again before would wait for ever."""
+
+
 class _Seen(NamedTuple):
     seq: int
     stage: Behaviour
     since: float
+    after: float
 
 
 class Parking:
@@ -63,17 +69,24 @@ class Parking:
         """Get those that are to be parked now; of a family those that are above."""
         now, host = tick(), self._host
         idle = {} if host.stopping else {pid: process for pid, process in host.live.items() if is_idle(process)}
-        self._seen = {pid: self._since(process, now) for pid, process in idle.items()}
+        # One that was idle and is not at this moment may have been begun again because it is wanted: that is not forgotten.
+        seen = self._seen = {
+            pid: self._since(process, now) for pid, process in host.live.items() if pid in idle or pid in self._seen
+        }
         return [
             process
             for pid, process in idle.items()
-            if now - self._seen[pid].since >= self._after and host.at_hand(process.parent) is None
+            if now - seen[pid].since >= seen[pid].after and host.at_hand(process.parent) is None
         ]
 
     def _since(self, process: Any, now: float) -> _Seen:
         seq, stage = process._life.tenure.seq, process.stage
         seen = self._seen.get(process.pid)
-        return seen if seen is not None and seen[:2] == (seq, stage) else _Seen(seq, stage, now)
+        return seen if seen is not None and seen[:2] == (seq, stage) else _Seen(seq, stage, now, self._after)
+
+    def _let_be(self, pid: str) -> None:
+        if (seen := self._seen.get(pid)) is not None:
+            self._seen[pid] = seen._replace(since=tick(), after=max(2 * seen.after, _WANTED))
 
     async def _park(self, process: Any) -> bool:
         pid, life, host = process.pid, process._life, self._host
@@ -96,6 +109,7 @@ class Parking:
                 life.abandon(ClosedError(f"process {pid} is parked: it goes on where it is woken"))
                 life.stage = Created(None)  # a step that it names leads back here: what is parked is freed at once
             else:
+                self._let_be(pid)
                 host.live[pid] = process
                 host.start(process)
             return parked
