@@ -33,6 +33,11 @@ class Listening(Process):
         self.out("heard", payload)
 
 
+class Broken(Process):
+    def run(self):
+        raise ValueError("no")
+
+
 @pytest.fixture
 def state():
     return MemoryState()
@@ -68,6 +73,18 @@ async def waiting(runner):
 async def plainly(function, *arguments):
     """Call plain code that blocks, while the loop of the processes goes on."""
     return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+
+
+async def test_one_that_excepted_is_retried(runner, make):
+    process = await runner.launch(Broken)
+    await reached(process, State.EXCEPTED)
+
+    def retry():
+        with BlockingController(make) as controller:
+            return controller.retry(process.pid)
+
+    record = await plainly(retry)
+    assert (record.retry_of, record.owner) == (process.pid, None)
 
 
 async def test_every_verb_does_what_the_other_controller_does(runner, make):

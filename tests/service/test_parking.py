@@ -12,7 +12,7 @@ import pytest
 from drupe.core.asking import order_of
 from drupe.core.command import Continue, Wait
 from drupe.core.lifecycle import State, Trigger
-from drupe.core.message import SignalRequest
+from drupe.core.message import PlayRequest, SignalRequest
 from drupe.core.record import Query
 from drupe.engine.behaviour import Behaviour, Waiting
 from drupe.engine.child import Child as Handle
@@ -398,6 +398,20 @@ async def test_a_thousand_that_wait_are_held_by_nobody_and_all_wake_at_once(stat
         await asyncio.gather(*(controller.signal(launch.pid, "word", "w") for launch in launches))
         for launch in launches:
             assert (await controller.wait(launch.pid, deadline=60.0))["said"] == "w"
+
+
+async def test_what_a_dead_asker_wanted_of_a_paused_one_is_carried_out(state):
+    """The order is in the store, and nobody who gave it is left to carry it out."""
+    async with working(partial(MemoryStore, state), slots=2) as (runner, controller):
+        launch = await controller.launch(Patient)
+        await launch.taken(deadline=60.0)
+        await (await controller.pause(launch.pid)).settled(deadline=60.0)
+        await until(lambda: not runner.living())
+        assert (await runner.store.record(launch.pid)).paused
+        play = order_of(PlayRequest(), id="o1", pid=launch.pid, at=0.0)
+        word = order_of(SignalRequest(name="word", payload="on"), id="o2", pid=launch.pid, at=0.0)
+        await runner.store.ask([play, word])
+        assert (await controller.wait(launch.pid, deadline=60.0))["said"] == "on"
 
 
 class Timer(Waiting):

@@ -121,7 +121,8 @@ class Store(Inbox, Protocol):
         """Get living processes that could go on and that nobody holds, at most ``limit``; index look-up.
 
         Those are the ones that are neither paused nor parked, or whose time to be woken has come; held by nobody, or by an
-        owner whose lease has run out or that is among ``dead``. The oldest come first, those of the dead last.
+        owner whose lease has run out or that is among ``dead``. The oldest come first, those of the dead last; after them
+        those that are paused and were asked for something that nobody has answered (but for signals, which they take later).
         """
         ...
 

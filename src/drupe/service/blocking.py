@@ -13,7 +13,7 @@ from typing import Any, Final, Self, TypeVar
 
 from drupe.core.attributes import FrozenAttributes
 from drupe.core.order import Receipt
-from drupe.core.record import Query
+from drupe.core.record import Query, Record
 from drupe.core.status import Status
 from drupe.engine.process import Process
 from drupe.errors import ClosedError, LoopError
@@ -194,6 +194,10 @@ class BlockingController:
     ) -> BlockingHandle:
         """See `Controller.signal`."""
         return self._one(lambda one: one.signal(pid, name, payload, deadline=deadline, id=id))
+
+    def retry(self, pid: str, *, deadline: float | None = DEADLINE) -> Record:
+        """See `Controller.retry`."""
+        return self.call(lambda one: one.retry(pid, deadline=deadline))
 
     def pause_all(
         self, query: Query | None = None, reason: str | None = None, *, deadline: float | None = DEADLINE

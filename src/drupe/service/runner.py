@@ -11,6 +11,7 @@ from typing import Any, Final, Self, TypeVar
 from drupe.core.attributes import FrozenAttributes
 from drupe.core.control import Posture
 from drupe.core.lifecycle import TERMINAL
+from drupe.core.record import Change, Record
 from drupe.core.status import Attendance, Progress
 from drupe.engine.child import Origin
 from drupe.engine.listener import ProcessListener
@@ -30,6 +31,7 @@ from drupe.service.attendant import POLL, Attendant
 from drupe.service.contact import Contact
 from drupe.service.desk import Desk
 from drupe.service.lease import Lease
+from drupe.service.overruling import Overruling
 from drupe.service.parking import AFTER as PARKING
 from drupe.service.parking import Parking
 from drupe.service.presence import Presence
@@ -91,13 +93,11 @@ class Runner:
         self.slots: int | None = None
         self._presence = presence
         self._seconds = lease
-        self._host = StoredHost(store, self.owner, clock=clock or SystemClock(), ids=ids, probe=probe)
-        self._recovery = StoredRecovery(
-            self._host,
-            registry or ClassRegistry(Process),
-            presence.is_dead if presence is not None else lambda _: False,
-            attempts,
-        )
+        clock = clock or SystemClock()
+        self._host = StoredHost(store, self.owner, clock=clock, ids=ids, probe=probe)
+        is_dead = presence.is_dead if presence is not None else lambda _: False
+        self._recovery = StoredRecovery(self._host, registry or ClassRegistry(Process), is_dead, attempts)
+        self._overruling = Overruling(store, is_dead=is_dead, clock=clock, tell=self._tell)
         self._attendant = Attendant(self._host, probe=probe, interval=poll)
         self._stall = Stall(after=stall)
         self._contact = (
@@ -200,6 +200,17 @@ class Runner:
     async def take_over(self, pid: str) -> Any:
         """Own a process and have it at hand, not started; the rest is as in `resume`, which starts it."""
         return await self._recovery.resume(pid)
+
+    async def carry_out(self, pid: str) -> Record:
+        """Carry out what was asked of a process that nobody holds, on its checkpoint alone, and get its row then.
+
+        It need not be owned, nor its class be at hand; see `drupe.service.overruling`.
+
+        Raises:
+            UnknownProcessError: there is no such process.
+            StoreError: it could not be written.
+        """
+        return await self._overruling.carry_out(pid, doubt=True)
 
     async def load(self, pid: str, seq: int | None = None) -> Any:
         """Get a process as it was at a checkpoint, to look at; nothing is claimed. Raises as `resume` does."""
@@ -310,6 +321,10 @@ class Runner:
 
     def _tasks(self) -> list[asyncio.Task[Any]]:
         return [process._life.task for process in self._host.live.values() if process._life.task is not None]
+
+    def _tell(self, change: Change, kind: str) -> None:
+        if self._host.announcer is not None:
+            self._host.announcer.changed(change, kind)
 
     def _fenced(self) -> None:
         """Nothing here is ours any more; called on the lease's thread."""

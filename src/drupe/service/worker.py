@@ -193,6 +193,8 @@ class Worker:
         if self._runner.stopping:
             return False
         try:
+            if record.paused:  # whoever asked for something has not carried it out
+                return (await self._runner.carry_out(pid)).seq != record.seq
             self._registry.find(record.kind)
             async with self._slots.reserved(first=True):
                 await self._runner.resume(pid)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from drupe.core.lifecycle import TERMINAL
+from drupe.core.order import SIGNAL
 from drupe.core.record import Fence, Record, Rest
 from drupe.storage import memory_inbox, rule
 from drupe.storage.memory_inbox import Write
@@ -42,6 +43,7 @@ def wake(state: MemoryState, pid: str | None) -> None:
 
 def free(state: MemoryState, now: float, is_left: Callable[[str], bool], limit: int) -> list[Record]:
     """See `Store.free`; ``is_left`` tells whether an owner is gone."""
-    rows = [kept.row for kept in state.processes.values() if rule.can_go_on(kept.row, now)]
-    found = [row for row in rows if row.owner is None or is_left(row.owner)]
-    return sorted(found, key=lambda row: (row.owner is not None, row.parked, row.created, row.pid))[:limit]
+    asked = {order.pid for order in memory_inbox.pending(state.letters, lambda _: True) if order.verb != SIGNAL}
+    rows = [kept.row for kept in state.processes.values() if kept.row.pid in asked or rule.can_go_on(kept.row, now)]
+    found = [row for row in rows if row.state not in TERMINAL and (row.owner is None or is_left(row.owner))]
+    return sorted(found, key=lambda row: (row.paused, row.owner is not None, row.parked, row.created, row.pid))[:limit]

@@ -166,6 +166,28 @@ class StoreParkingContract(StoreCase):
         await store.claim("theirs", owner=ME)
         assert [row.pid for row in await store.free()] == ["nobodys"]
 
+    async def test_what_is_paused_and_asked_for_something_is_found_last(self, store: Store) -> None:
+        """Whoever asked may have died before it was carried out."""
+        for pid in ("silent", "asked", "signalled"):
+            await store.release(_fence(await walk(store, await born(store, pid), 1, paused=True, event="paused")))
+        await walk(store, await born(store, "held"), 1, paused=True, event="paused")
+        await born(store, "young", owner=None, created=9e9)
+        await store.ask(
+            [
+                _order("play", id="1", pid="asked"),
+                _order("play", id="2", pid="asked"),
+                _order("play", id="3", pid="held"),
+                _order("signal", id="4", pid="signalled", name="word"),
+            ]
+        )
+        assert [row.pid for row in await store.free()] == ["young", "asked"]
+        assert [row.pid for row in await store.free(limit=1)] == ["young"]
+        assert sorted(row.pid for row in await store.free(dead=[ME])) == ["asked", "held", "young"]
+        row = await store.record("asked")
+        answers = [Answer(id=id, outcome=Outcome.APPLIED) for id in "12"]
+        await store.answer(Fence(row.pid, row.epoch), answers)
+        assert [row.pid for row in await store.free()] == ["young"]
+
     async def _pass_lease(self, store: Store, clock: ManualClock) -> None:
         """Let the lease of all but `ME` run out."""
         clock.advance(2 * LEASE)
@@ -191,8 +213,8 @@ class StoreParkingContract(StoreCase):
             await store.ask([_order("signal")])
 
 
-def _order(verb: str, *, name: str | None = None) -> Order:
-    return Order(id="o1", pid="p1", verb=verb, name=name, at=1000.0)
+def _order(verb: str, *, id: str = "o1", pid: str = "p1", name: str | None = None) -> Order:
+    return Order(id=id, pid=pid, verb=verb, name=name, at=1000.0)
 
 
 def _fence(row: Record) -> Fence:

@@ -31,10 +31,16 @@ _DUE: Final = f"""
     SELECT {row.COLUMNS} FROM process
     WHERE wake_at <= {_TODAY} AND wake_at IS NOT NULL AND owner IS NULL AND NOT paused
     ORDER BY wake_at LIMIT %(limit)s"""  # noqa: S608 (names of fields)
+_GONE: Final = f"owner = ANY(ARRAY(SELECT name FROM owner WHERE name = ANY(%(dead)s) OR NOT ({IS_ALIVE})))"  # noqa: S608
 _LEFT: Final = f"""
     SELECT {row.COLUMNS} FROM process
-    WHERE owner = ANY(ARRAY(SELECT name FROM owner WHERE name = ANY(%(dead)s) OR NOT ({IS_ALIVE})))
+    WHERE {_GONE}
         AND NOT paused AND state IN ({_LIVING}) LIMIT %(limit)s"""  # noqa: S608 (names of fields, and of states)
+# Of the few orders that are open, those to a process that is paused: whoever asked may have died before it was carried out.
+_ASKED: Final = f"""
+    SELECT {row.COLUMNS} FROM process
+    WHERE pid = ANY(ARRAY(SELECT pid FROM inbox WHERE outcome = 'requested' AND verb <> 'signal'))
+        AND (owner IS NULL OR {_GONE}) AND paused AND state IN ({_LIVING}) LIMIT %(limit)s"""  # noqa: S608
 _COMES: Final = f"SELECT {_TODAY} >= %(at)s"
 _LIVE: Final = "SELECT count(*) FROM process WHERE pid = ANY(%s) AND parent = %s AND NOT state = ANY(%s)"
 _ENDS: Final = Texts(sorted(TERMINAL))
@@ -87,7 +93,7 @@ def free(execute: Execute, asked: Asked) -> list[Record]:
     """See `Store.free`."""
     values = {**asked._asdict(), "dead": Texts(asked.dead)}
     rows: list[tuple[Any, ...]] = []
-    for statement in (_FREE, _DUE, _LEFT):
+    for statement in (_FREE, _DUE, _LEFT, _ASKED):
         if len(rows) < asked.limit:
             rows += execute(statement, values).fetchall()
     return readable(rows[: asked.limit], row.to_record)

@@ -1,5 +1,6 @@
 """Parking, waking, and finding what can go on: see `Store.park` and `Store.free`."""
 
+import json
 from typing import Final, NamedTuple
 
 from drupe.core.lifecycle import LIVING
@@ -25,6 +26,12 @@ _OWNERS: Final = "SELECT name, boot, until FROM owner"
 _LEFT: Final = f"""
     SELECT {row.COLUMNS} FROM process INDEXED BY process_by_owner
     WHERE owner = ? AND paused = 0 AND state IN ({_LIVING}) LIMIT ?"""  # noqa: S608 (names of fields, and of states)
+# Of the few orders that are open, those to a process that is paused: whoever asked may have died before it was carried out.
+_ASKED: Final = f"""
+    SELECT {row.COLUMNS} FROM (
+        SELECT DISTINCT pid AS asked FROM inbox INDEXED BY inbox_asked WHERE outcome = 'requested' AND verb <> 'signal'
+    ) CROSS JOIN process ON pid = asked
+    WHERE (owner IS NULL OR owner IN (SELECT value FROM json_each(?))) AND paused = 1 AND state IN ({_LIVING}) LIMIT ?"""  # noqa: S608
 _LIVES: Final = f"SELECT 1 FROM process WHERE pid = ? AND parent = ? AND state IN ({_LIVING})"  # noqa: S608
 
 
@@ -71,9 +78,11 @@ def free(execute: Execute, asked: Asked) -> list[Record]:
     """See `Store.free`."""
     found = execute(_FREE, (asked.limit,)).fetchall()
     found += execute(_DUE, (asked.now, asked.limit)).fetchall()
-    for name, boot, until in execute(_OWNERS).fetchall():
+    owners = execute(_OWNERS).fetchall()
+    gone = [name for name, boot, until in owners if name in asked.dead or boot != asked.boot or asked.steady >= until]
+    for name in gone:
         if len(found) >= asked.limit:
             break
-        if name in asked.dead or boot != asked.boot or asked.steady >= until:
-            found += execute(_LEFT, (name, asked.limit)).fetchall()
+        found += execute(_LEFT, (name, asked.limit)).fetchall()
+    found += execute(_ASKED, (json.dumps(gone), asked.limit)).fetchall()
     return readable(found[: asked.limit], row.to_record)
