@@ -30,6 +30,7 @@ READS = {
     "record",
     "inputs",
     "checkpoint",
+    "latest",
     "checkpoints",
     "history",
     "find",

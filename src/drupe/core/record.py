@@ -4,7 +4,7 @@ Every value that crosses the door between the engine and a store is defined here
 neither has to know the other. Bytes in these records are opaque to a store.
 """
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -137,6 +137,15 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     at: float
     body: bytes
+
+
+class Latest(NamedTuple):
+    """Where a process is, and all that it takes to go on from there."""
+
+    record: Record
+    checkpoint: Checkpoint
+    """The last; of one that goes on meanwhile it may be newer than the record."""
+    inputs: bytes
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

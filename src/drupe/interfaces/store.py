@@ -8,7 +8,7 @@ nobody before it is durable. The suite that holds a backend to this is `drupe.te
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Protocol
 
-from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Owner, Page, Query, Record, Rest
+from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Latest, Owner, Page, Query, Record, Rest
 from drupe.interfaces.inbox import Inbox
 from drupe.interfaces.task_queue import TaskQueue
 
@@ -201,6 +201,15 @@ class Store(Inbox, Protocol):
         Raises:
             UnknownProcessError: there is no such process, or no such checkpoint (any more).
             CorruptedError: it does not have the hash it was saved with.
+        """
+        ...
+
+    async def latest(self, pid: str) -> Latest:
+        """Get the row of a process, its last checkpoint and its inputs, verified, with one request.
+
+        Raises:
+            UnknownProcessError: there is no such process.
+            CorruptedError: something does not have the hash it was saved with.
         """
         ...
 

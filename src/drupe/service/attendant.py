@@ -198,17 +198,19 @@ class Attendant:
         tenure = process._life.tenure
         if Look.OWNER in look and (await self._store.record(process.pid)).epoch != tenure.epoch:
             await self._evict(process, tenure)
-        if Look.ORDERS in look:
-            await self._carry_out(process, tenure)
-        await self._hand_over(process, tenure)
+        stage = process.stage  # before the store is read: what is found then was not taken in a stage before
+        listed = await self._carry_out(process, tenure) if Look.ORDERS in look else None
+        await self._hand_over(process, tenure, listed if process.stage is stage else None)
 
-    async def _carry_out(self, process: Any, tenure: Tenure) -> None:
+    async def _carry_out(self, process: Any, tenure: Tenure) -> list[Order]:
+        """Take up what was asked of a process, and get all that the store had for it."""
         await self._answer_settled(process, tenure)
         listed = await self._store.orders(process.pid)
         _forget_answered(tenure, listed)
         for order in listed:
             if order.verb != SIGNAL and order.id not in tenure.orders:
                 await self._take_up(process, tenure, order)
+        return listed
 
     async def _evict(self, process: Any, tenure: Tenure) -> None:
         loss = await self._host.loss(process)
@@ -233,10 +235,15 @@ class Attendant:
         else:  # a step runs
             action.add_done_callback(lambda _: self._look(process.pid, Look.ORDERS))
 
-    async def _hand_over(self, process: Any, tenure: Tenure) -> None:
-        stage = process.stage  # before the store is read: what is found then was not taken in a stage before
+    async def _hand_over(self, process: Any, tenure: Tenure, listed: list[Order] | None) -> None:
+        """Give a stage the signal that it waits for: of those that were just listed, or that the store has now."""
+        stage = process.stage
         while self._ours(process, tenure) and (name := stage.listening) is not None:
-            order = await self._store.first_signal(process.pid, name)
+            if listed is None:
+                order = await self._store.first_signal(process.pid, name)
+            else:
+                order = next((order for order in listed if order.verb == SIGNAL and order.name == name), None)
+            listed = None  # one that was refused must not be found again
             if order is None:
                 return
             try:

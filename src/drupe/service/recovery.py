@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from drupe.core.lifecycle import TERMINAL
-from drupe.core.record import QUARANTINED, Change, Fence, Query, Record
+from drupe.core.record import QUARANTINED, Change, Checkpoint, Fence, Query, Record
 from drupe.core.snapshot import NO_INPUTS, Snapshot
 from drupe.engine import saving
 from drupe.engine.child import Origin
@@ -82,13 +82,13 @@ class StoredRecovery:
             return self._host.at_hand(pid) or await self._take_over(pid)
 
     async def _take_over(self, pid: str, process: Any = None) -> Any:
-        record = await self._store.record(pid)
+        latest = await self._store.latest(pid)
+        record, snapshot = latest.record, _snapshot_of(latest.checkpoint, latest.inputs)
         if record.state in TERMINAL:
-            return await self._bring(process, await self._snapshot(pid, None), closed=True)
+            return await self._bring(process, snapshot, closed=True)
         if self._suspects is not None:
             self._suspects.refuse_two(record, self._host.owner)
         # Read and made before it is claimed: what cannot be loaded here is left to others as it was.
-        snapshot = await self._snapshot(pid, None)
         try:
             found = await self._bring(process, snapshot)
         except UpcastError as error:
@@ -191,9 +191,7 @@ class StoredRecovery:
         return self._locks.setdefault(pid, asyncio.Lock())
 
     async def _snapshot(self, pid: str, seq: int | None) -> Snapshot:
-        checkpoint = await self._store.checkpoint(pid, seq)
-        inputs = await self._store.inputs(pid)
-        return msgspec.structs.replace(Snapshot.decode(checkpoint.body), inputs=msgspec.Raw(inputs))
+        return _snapshot_of(await self._store.checkpoint(pid, seq), await self._store.inputs(pid))
 
     async def _make(self, snapshot: Snapshot) -> Any:
         found = self._registry.find(snapshot.kind)
@@ -240,6 +238,10 @@ class StoredRecovery:
         if self._host.announcer is not None:
             self._host.announcer.changed(change, row.kind)
         return paused
+
+
+def _snapshot_of(checkpoint: Checkpoint, inputs: bytes) -> Snapshot:
+    return msgspec.structs.replace(Snapshot.decode(checkpoint.body), inputs=msgspec.Raw(inputs))
 
 
 def _bare(snapshot: Snapshot) -> Snapshot:

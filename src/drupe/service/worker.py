@@ -197,7 +197,7 @@ class Worker:
                 return (await self._runner.carry_out(pid)).seq != record.seq
             self._registry.find(record.kind)
             async with self._slots.reserved(first=True):
-                await self._runner.resume(pid)
+                self._runner.start(await self._runner.take_over(pid))  # what is below it is found by itself
         except OwnedError:
             return False
         except TaskRejectedError:

@@ -21,6 +21,7 @@ from drupe.core.record import (
     Checkpoint,
     Event,
     Fence,
+    Latest,
     Owner,
     Page,
     Query,
@@ -36,7 +37,7 @@ from drupe.runtime.probe import quiet
 from drupe.storage import memory_inbox, memory_parking, rule
 from drupe.storage.memory_inbox import Write
 from drupe.storage.memory_queue import MemoryTaskQueue
-from drupe.storage.memory_state import Kept, MemoryState, advance, fits, has
+from drupe.storage.memory_state import Kept, MemoryState, advance, find, has, page
 
 T = TypeVar("T")
 
@@ -325,6 +326,9 @@ class MemoryStore:
                 raise rule.unknown_checkpoint(pid, seq)
             return found
 
+    async def latest(self, pid: str) -> Latest:
+        return Latest(await self.record(pid), await self.checkpoint(pid), await self.inputs(pid))
+
     async def checkpoints(self, pid: str) -> list[int]:
         with self._at_hand():
             return sorted(self._kept(pid).checkpoints)
@@ -335,18 +339,12 @@ class MemoryStore:
 
     async def find(self, tail: str, *, limit: int = 10) -> list[str]:
         with self._at_hand():
-            if tail in self.state.processes:
-                return [tail]
-            pids = self.state.processes if rule.is_pid(tail) else ()
-            return sorted((pid for pid in pids if pid.endswith(tail)), key=lambda pid: pid[::-1])[:limit]
+            return find(self.state, tail, limit)
 
     async def list(self, query: Query) -> Page:
         rule.check_query(query)
         with self._at_hand():
-            rows = [kept.row for kept in self.state.processes.values() if fits(kept.row, query)]
-        rows.sort(key=lambda row: (row.created, row.pid), reverse=True)
-        page = tuple(rows[: query.limit])
-        return Page(page, (page[-1].created, page[-1].pid) if len(rows) > query.limit else None)
+            return page(self.state, query)
 
     # --- inside ------------------------------------------------------------------------------------------
 

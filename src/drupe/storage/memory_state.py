@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from drupe.core.lifecycle import TERMINAL
-from drupe.core.record import Change, Checkpoint, Event, Query, Record, Retention
+from drupe.core.record import Change, Checkpoint, Event, Page, Query, Record, Retention
+from drupe.storage import rule
 from drupe.storage.memory_inbox import Letters
 from drupe.storage.memory_queue import QueueState
 
@@ -59,7 +60,23 @@ def advance(kept: Kept, change: Change, retention: Retention) -> None:
         del kept.checkpoints[number]
 
 
-def fits(row: Record, query: Query) -> bool:
+def find(state: MemoryState, tail: str, limit: int) -> list[str]:
+    """See `Store.find`."""
+    if tail in state.processes:
+        return [tail]
+    pids = state.processes if rule.is_pid(tail) else ()
+    return sorted((pid for pid in pids if pid.endswith(tail)), key=lambda pid: pid[::-1])[:limit]
+
+
+def page(state: MemoryState, query: Query) -> Page:
+    """Get a page of a list, newest first."""
+    rows = [kept.row for kept in state.processes.values() if _fits(kept.row, query)]
+    rows.sort(key=lambda row: (row.created, row.pid), reverse=True)
+    found = tuple(rows[: query.limit])
+    return Page(found, (found[-1].created, found[-1].pid) if len(rows) > query.limit else None)
+
+
+def _fits(row: Record, query: Query) -> bool:
     """Tell whether a list has this row."""
     return (
         (not query.states or row.state in query.states)

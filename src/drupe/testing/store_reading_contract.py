@@ -48,7 +48,7 @@ class StoreReadingContract(StoreCase):
     @pytest.mark.parametrize("pid", ["nobody", "", "../p1", "a\0b"])
     async def test_a_pid_that_is_not_there_is_unknown(self, store: Store, pid: str) -> None:
         await born(store)
-        for read in (store.record, store.inputs, store.checkpoint, store.checkpoints, store.history):
+        for read in (store.record, store.inputs, store.checkpoint, store.latest, store.checkpoints, store.history):
             with pytest.raises(UnknownProcessError):
                 await read(pid)
 
@@ -57,6 +57,11 @@ class StoreReadingContract(StoreCase):
         found = [await store.checkpoint("p1", seq) for seq in await store.checkpoints("p1")]
         assert [(one.seq, one.body) for one in found] == [(1, b"first"), (2, b"body 2"), (3, b"body 3"), (4, b"body 4")]
         assert await store.checkpoint("p1") == found[-1]
+
+    async def test_the_latest_is_what_the_others_get(self, store: Store) -> None:
+        await walk(store, await born(store), 3)
+        alone = (await store.record("p1"), await store.checkpoint("p1"), await store.inputs("p1"))
+        assert await store.latest("p1") == alone
 
     @pytest.mark.parametrize("seq", [0, 1, 99])
     async def test_a_checkpoint_that_is_not_kept_is_unknown(self, store: Store, seq: int) -> None:

@@ -58,6 +58,7 @@ class UnsteadyStore:
     save: Late = _late("save")
     delete: Late = _late("delete")
     record: Late = _late("record")
+    latest: Late = _late("latest")
     inputs: Late = _late("inputs")
     checkpoint: Late = _late("checkpoint")
     checkpoints: Late = _late("checkpoints")

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from drupe.core.record import Checkpoint, Event, Owner, Record
+from drupe.core.record import Checkpoint, Event, Latest, Owner, Record
 from drupe.errors import CorruptedError, StoreError
 from drupe.storage import rule
 from drupe.storage.digest import verified
@@ -20,6 +20,10 @@ Read = Callable[[Execute, Any], object]
 _INPUTS: Final = "SELECT hash, body FROM inputs WHERE pid = %s"
 _LAST: Final = "SELECT seq, at, hash, body FROM checkpoint WHERE pid = %s ORDER BY seq DESC LIMIT 1"
 _CHECKPOINT: Final = "SELECT seq, at, hash, body FROM checkpoint WHERE pid = %s AND seq = %s"
+_LATEST: Final = f"""
+    SELECT checkpoint.seq, checkpoint.at, checkpoint.hash, checkpoint.body, inputs.hash, inputs.body,
+        {", ".join(f"process.{name}" for name in row.FIELDS)}
+    FROM process JOIN checkpoint USING (pid, seq) JOIN inputs USING (pid) WHERE pid = %s"""  # noqa: S608 (names of fields)
 _NUMBERS: Final = "SELECT seq FROM checkpoint WHERE pid = %s ORDER BY seq"
 _HISTORY: Final = "SELECT seq, at, event, state, detail FROM event WHERE pid = %s AND seq > %s ORDER BY seq LIMIT %s"
 _EXACT: Final = "SELECT pid FROM process WHERE pid = %s"
@@ -102,6 +106,19 @@ def checkpoint(execute: Execute, asked: tuple[str, int | None]) -> Checkpoint:
         raise rule.unknown_checkpoint(pid, wanted)
     seq, at, kept, body = rows[0]
     return Checkpoint(pid=pid, seq=seq, at=at, body=verified(pid, f"checkpoint {seq}", kept, body))
+
+
+def latest(execute: Execute, pid: str) -> Latest:
+    """See `Store.latest`."""
+    found = execute(_LATEST, (pid,)).fetchone() if rule.is_pid(pid) else None
+    if found is None:  # one of them is missing: it is told which
+        return Latest(record(execute, pid), checkpoint(execute, (pid, None)), inputs(execute, pid))
+    (seq, at, kept, body), given = found[:4], found[4:6]
+    return Latest(
+        row.to_record(found[6:]),
+        Checkpoint(pid=pid, seq=seq, at=at, body=verified(pid, f"checkpoint {seq}", kept, body)),
+        verified(pid, "inputs", *given),
+    )
 
 
 def checkpoints(execute: Execute, pid: str) -> list[int]:

@@ -11,7 +11,20 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 from drupe.core.order import Answer, Order, Receipt
-from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Owner, Page, Query, Record, Rest, Retention
+from drupe.core.record import (
+    Birth,
+    Change,
+    Checkpoint,
+    Event,
+    Fence,
+    Latest,
+    Owner,
+    Page,
+    Query,
+    Record,
+    Rest,
+    Retention,
+)
 from drupe.errors import StoreUnavailableError
 from drupe.interfaces.ambient import Clock, Probe
 from drupe.runtime.probe import quiet
@@ -184,6 +197,9 @@ class PostgresStore:
 
     async def checkpoint(self, pid: str, seq: int | None = None) -> Checkpoint:
         return await self._read(read.checkpoint, (pid, seq))
+
+    async def latest(self, pid: str) -> Latest:
+        return await self._read(read.latest, pid)
 
     async def checkpoints(self, pid: str) -> list[int]:
         return await self._read(read.checkpoints, pid)

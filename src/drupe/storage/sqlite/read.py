@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from drupe.core.record import Checkpoint, Event, Owner, Record
+from drupe.core.record import Checkpoint, Event, Latest, Owner, Record
 from drupe.errors import CorruptedError, StoreError
 from drupe.interfaces.ambient import Clock
 from drupe.storage import rule
@@ -113,6 +113,11 @@ def checkpoint(execute: Execute, asked: tuple[str, int | None]) -> Checkpoint:
         raise rule.unknown_checkpoint(pid, wanted)
     seq, at, kept, body = rows[0]
     return Checkpoint(pid=pid, seq=seq, at=at, body=verified(pid, f"checkpoint {seq}", kept, body))
+
+
+def latest(execute: Execute, pid: str) -> Latest:
+    """See `Store.latest`."""
+    return Latest(record(execute, pid), checkpoint(execute, (pid, None)), inputs(execute, pid))
 
 
 def checkpoints(execute: Execute, pid: str) -> list[int]:
