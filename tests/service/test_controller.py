@@ -313,7 +313,10 @@ async def test_a_signal_to_what_nobody_holds_lies_until_somebody_does(town, cont
 async def test_orders_that_lie_there_are_carried_out_before_the_new_one(town, controller, parked):
     store = await town.store()
     await store.ask(
-        [controller._order(parked, request, None) for request in (PauseRequest(), PlayRequest(), PauseRequest())]
+        [
+            controller._ordering._order(parked, request, None)
+            for request in (PauseRequest(), PlayRequest(), PauseRequest())
+        ]
     )
     assert (await controller.play(parked)).receipt.outcome is YES
     assert [event.event for event in await store.history(parked)][3:] == ["paused", "played"] * 2
@@ -380,6 +383,15 @@ async def test_all_that_match_are_asked_whoever_holds_them(town, runner, control
     assert [await final(handle) for handle in killed] == [YES] * 4
     with pytest.raises(KilledError, match="over"):
         await held[0]
+
+
+async def test_all_that_match_get_a_signal_whoever_holds_them(runner, controller, parked):
+    held = await waiting(runner)
+    handles = await controller.signal_all("news", "last", Query(limit=1))
+    assert {handle.receipt.pid for handle in handles} == {parked, held.pid}
+    assert (await held)["heard"] == ["last"]
+    await runner.resume(parked)
+    assert (await controller.wait(parked, deadline=PATIENCE))["heard"] == ["last"]
 
 
 class Parent(WorkChain):

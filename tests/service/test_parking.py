@@ -353,12 +353,12 @@ class Parent(WorkChain):
 
 
 @contextlib.asynccontextmanager
-async def working(make_store, *, slots, park=0.02, clock=None):
+async def working(make_store, *, slots, park=0.02, sweep=0.05, clock=None):
     store = make_store()
     async with Runner(store, registry=ClassRegistry(Process), clock=clock) as runner:
         communicator = MemoryCommunicator(MemoryHub(store.tasks))
         await communicator.open()
-        worker = Worker(runner, communicator, ClassRegistry(Process), dead=list, slots=slots, sweep=0.05, park=park)
+        worker = Worker(runner, communicator, ClassRegistry(Process), dead=list, slots=slots, sweep=sweep, park=park)
         stop = asyncio.Event()
         task = asyncio.create_task(worker.work(stop))
         try:
@@ -398,6 +398,23 @@ async def test_a_thousand_that_wait_are_held_by_nobody_and_all_wake_at_once(stat
         await asyncio.gather(*(controller.signal(launch.pid, "word", "w") for launch in launches))
         for launch in launches:
             assert (await controller.wait(launch.pid, deadline=60.0))["said"] == "w"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("together", [True, False])
+async def test_many_that_are_told_of_by_a_few_are_all_woken_without_a_look_by_the_clock(state, together):
+    async with working(partial(MemoryStore, state), slots=5, sweep=3600.0) as (runner, controller):
+        launches = [await controller.launch(Patient) for _ in range(100)]
+        for launch in launches:
+            await launch.taken(deadline=60.0)
+        await parked(runner)
+        if together:
+            handles = await controller.signal_all("word", "w", Query(limit=30))
+            assert len(handles) == 100
+        else:
+            await asyncio.gather(*(controller.signal(launch.pid, "word", "w") for launch in launches))
+        for launch in launches:
+            assert (await controller.wait(launch.pid, deadline=50.0))["said"] == "w"
 
 
 async def test_what_a_dead_asker_wanted_of_a_paused_one_is_carried_out(state):

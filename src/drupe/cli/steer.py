@@ -14,7 +14,8 @@ from drupe.core.order import Outcome, Receipt
 
 if TYPE_CHECKING:
     from drupe.core.record import Query
-    from drupe.service.controller import Controller, Handle
+    from drupe.service.controller import Controller
+    from drupe.service.ordering import Handle
 
     One = Callable[[Controller, str], Coroutine[Any, Any, Handle]]
     Many = Callable[[Controller, Query], Coroutine[Any, Any, list[Handle]]]

@@ -20,8 +20,9 @@ from drupe.errors import ClosedError, LoopError
 from drupe.interfaces.communicator import DEADLINE, DEFAULT_QUEUE
 from drupe.runtime import bridge
 from drupe.runtime.errand import Errands
-from drupe.service.controller import Controller, Handle
+from drupe.service.controller import Controller
 from drupe.service.launching import Launch
+from drupe.service.ordering import Handle
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ _NAME: Final = "drupe-controller"
 
 
 class BlockingHandle:
-    """An order that was given; see `drupe.service.controller.Handle`."""
+    """An order that was given; see `drupe.service.ordering.Handle`."""
 
     def __init__(self, controller: "BlockingController", handle: Handle) -> None:
         self._controller = controller
@@ -198,6 +199,12 @@ class BlockingController:
     def retry(self, pid: str, *, deadline: float | None = DEADLINE) -> Record:
         """See `Controller.retry`."""
         return self.call(lambda one: one.retry(pid, deadline=deadline))
+
+    def signal_all(
+        self, name: str, payload: Any = None, query: Query | None = None, *, deadline: float | None = DEADLINE
+    ) -> list[BlockingHandle]:
+        """See `Controller.signal_all`."""
+        return self._all(lambda one: one.signal_all(name, payload, query, deadline=deadline))
 
     def pause_all(
         self, query: Query | None = None, reason: str | None = None, *, deadline: float | None = DEADLINE

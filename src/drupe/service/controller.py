@@ -1,17 +1,14 @@
 """The caller's side of control: from any program that can open the store, of any process, whoever runs it.
 
-What is asked is written into the store first; that alone makes it happen. If nobody holds the process it is carried out
-here and now, else its owner is told to look. Whether it has happened is learnt from the owner's answer, from the
-broadcast of the change, or by asking the store again: each alone is enough.
+What is asked is in the store before anybody is told (see `ordering`). Whether it has happened is learnt from the owner's
+answer, from the broadcast of the change, or by asking the store again: each alone is enough.
 """
 
-import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
-from drupe.core.asking import Asked, order_of
 from drupe.core.attributes import FrozenAttributes
 from drupe.core.lifecycle import TERMINAL
 from drupe.core.message import (
@@ -22,12 +19,11 @@ from drupe.core.message import (
     StatusRequest,
     request_body,
 )
-from drupe.core.order import KILL, Order, Receipt
 from drupe.core.record import Query, Record, is_quarantined
 from drupe.core.status import Progress, Status
 from drupe.engine.process import Process
 from drupe.engine.registry import ClassRegistry
-from drupe.errors import CommunicationError, DeadlineError, MessageError
+from drupe.errors import CommunicationError, MessageError
 from drupe.interfaces.ambient import Clock, Ids
 from drupe.interfaces.communicator import DEADLINE, DEFAULT_QUEUE, Communicator
 from drupe.interfaces.hints import Hints as StoreHints
@@ -35,12 +31,11 @@ from drupe.interfaces.store import Store
 from drupe.runtime.clock import SystemClock, tick
 from drupe.runtime.ids import RandomIds
 from drupe.service.deadline import within
-from drupe.service.descent import descendants, matching
 from drupe.service.hint import Hints
 from drupe.service.launching import Launch, Launching
 from drupe.service.news import News
+from drupe.service.ordering import Handle, Ordering
 from drupe.service.outcome import outcome_of
-from drupe.service.overruling import Overruling
 from drupe.service.presence import Presence
 from drupe.service.retrying import Retrying
 from drupe.service.status import stored_status, with_progress
@@ -51,33 +46,6 @@ POLL: Final = 1.0
 """Seconds after which the store is asked again, at most."""
 _OWNER: Final = 2.0
 """Seconds that an owner has to say how far a process is."""
-_DOUBTS: Final = 8
-"""Of so many looks one asks the store whether the lease of the owner has run out."""
-_PAGE: Final = 500
-"""So many processes are asked together."""
-
-
-class Handle:
-    """An order that was given.
-
-    Attributes:
-        receipt: what is known of it; it has been written when the handle is there.
-        below: the orders to its descendants, if they were asked for.
-    """
-
-    def __init__(self, controller: "Controller", receipt: Receipt) -> None:
-        self._controller = controller
-        self.receipt = receipt
-        self.below: tuple[Handle, ...] = ()
-
-    async def settled(self, *, deadline: float | None = DEADLINE) -> Receipt:
-        """Wait for the final answer, and get the receipt: applied, or refused with the reason.
-
-        Raises:
-            DeadlineError: there is none so far; the order stays, and waiting again is allowed.
-        """
-        self.receipt = await self._controller.settled(self.receipt, deadline=deadline)
-        return self.receipt
 
 
 class Controller:
@@ -111,12 +79,12 @@ class Controller:
         self._store = store
         self._communicator = communicator
         self._clock = clock or SystemClock()
-        self._ids = ids or RandomIds()
         is_dead = presence.is_dead if presence is not None else lambda _: False
         self._news = News(poll, hints)
         self._hints = Hints(communicator, self._news.stir)
-        self._overruling = Overruling(store, is_dead=is_dead, clock=self._clock, tell=self._hints.changed)
-        self._launching = Launching(communicator, store, registry=ClassRegistry(Process), ids=self._ids, wait=self.wait)
+        ids = ids or RandomIds()
+        self._ordering = Ordering(store, self._news, self._hints, is_dead=is_dead, clock=self._clock, ids=ids)
+        self._launching = Launching(communicator, store, registry=ClassRegistry(Process), ids=ids, wait=self.wait)
 
     async def __aenter__(self) -> Self:
         await self._news.open(self._communicator)
@@ -185,13 +153,13 @@ class Controller:
             DeadlineError: it could not be written in time.
         """
         request = PauseRequest(reason=reason, cascade=cascade)
-        return await self._one(pid, request, cascade=cascade, deadline=deadline, id=id)
+        return await self._ordering.one(pid, request, cascade=cascade, deadline=deadline, id=id)
 
     async def play(
         self, pid: str, *, cascade: bool = False, deadline: float | None = DEADLINE, id: str | None = None
     ) -> Handle:
         """Have a process go on after a pause; what is taken and raised is as in `pause`."""
-        return await self._one(pid, PlayRequest(cascade=cascade), cascade=cascade, deadline=deadline, id=id)
+        return await self._ordering.one(pid, PlayRequest(cascade=cascade), cascade=cascade, deadline=deadline, id=id)
 
     async def kill(
         self,
@@ -215,7 +183,7 @@ class Controller:
             id: of the order.
         """
         request = KillRequest(reason=reason, force=force, cascade=cascade)
-        return await self._one(pid, request, cascade=cascade, deadline=deadline, id=id)
+        return await self._ordering.one(pid, request, cascade=cascade, deadline=deadline, id=id)
 
     async def signal(
         self, pid: str, name: str, payload: Any = None, *, deadline: float | None = DEADLINE, id: str | None = None
@@ -227,17 +195,31 @@ class Controller:
             TooLargeError: it exceeds the limit for messages.
         """
         request = SignalRequest(name=name, payload=payload)
-        return await self._one(pid, request, cascade=False, deadline=deadline, id=id)
+        return await self._ordering.one(pid, request, cascade=False, deadline=deadline, id=id)
+
+    async def signal_all(
+        self, name: str, payload: Any = None, query: Query | None = None, *, deadline: float | None = DEADLINE
+    ) -> list[Handle]:
+        """Send a signal to every living process that a query lists, by default all: those that wait for it, and those that may.
+
+        The limit of the query is that of a page: so many get it in one commit.
+
+        Raises:
+            UnsavableError: the payload could not be read again; nothing was sent.
+            TooLargeError: it exceeds the limit for messages.
+            DeadlineError: not all were sent in time; those that were are.
+        """
+        return await self._ordering.all(query, SignalRequest(name=name, payload=payload), deadline)
 
     async def pause_all(
         self, query: Query | None = None, reason: str | None = None, *, deadline: float | None = DEADLINE
     ) -> list[Handle]:
         """Pause every living process that a query lists, by default all; the limit of the query is that of a page."""
-        return await self._all(query, PauseRequest(reason=reason), deadline)
+        return await self._ordering.all(query, PauseRequest(reason=reason), deadline)
 
     async def play_all(self, query: Query | None = None, *, deadline: float | None = DEADLINE) -> list[Handle]:
         """Play every living process that a query lists, by default all."""
-        return await self._all(query, PlayRequest(), deadline)
+        return await self._ordering.all(query, PlayRequest(), deadline)
 
     async def kill_all(
         self,
@@ -248,7 +230,7 @@ class Controller:
         deadline: float | None = DEADLINE,
     ) -> list[Handle]:
         """Kill every living process that a query lists, by default all."""
-        return await self._all(query, KillRequest(reason=reason, force=force), deadline)
+        return await self._ordering.all(query, KillRequest(reason=reason, force=force), deadline)
 
     async def retry(self, pid: str, *, deadline: float | None = DEADLINE) -> Record:
         """Have a process tried again, and get the row of the one that does; a worker goes on with it.
@@ -311,90 +293,3 @@ class Controller:
         async with within(deadline, f"process {pid} has not ended"):
             await self._news.until(pid, ended)
             return await outcome_of(self._store, pid)
-
-    async def settled(self, receipt: Receipt, *, deadline: float | None = DEADLINE) -> Receipt:
-        """Wait for the final answer to an order; see `Handle.settled`."""
-        looks = 0
-
-        async def answered() -> Receipt | None:
-            nonlocal looks
-            looks += 1
-            found = await self._store.receipt(receipt.id)
-            if not found.settled:  # its owner may have died: what nobody holds is carried out here
-                await self._overruling.carry_out(receipt.pid, doubt=looks % _DOUBTS == 0)
-                found = await self._store.receipt(receipt.id)
-            return found if found.settled else None
-
-        if receipt.settled:
-            return receipt
-        async with within(deadline, f"the {receipt.verb} of process {receipt.pid} is not answered"):
-            return await self._news.until(receipt.pid, answered)
-
-    # --- asking ----------------------------------------------------------------------------------------------
-
-    async def _one(self, pid: str, request: Asked, *, cascade: bool, deadline: float | None, id: str | None) -> Handle:
-        began = tick()
-        async with within(deadline, f"nothing was asked of process {pid}"):
-            (handle,) = await self._ask([self._order(pid, request, id)], request)
-        if cascade:
-            handle.below = tuple(await self._cascade(handle, request, None if deadline is None else began + deadline))
-        return handle
-
-    async def _cascade(self, top: Handle, request: Asked, until: float | None) -> list[Handle]:
-        """Ask the descendants too, again until there are no more: a step that is still running may make some."""
-        asked: dict[str, Handle] = {}
-
-        async def ask_new() -> bool:
-            new = [row.pid for row in await descendants(self._store, top.receipt.pid) if row.pid not in asked]
-            for handle in await self._ask([self._order(pid, request, None) for pid in new], request):
-                asked[handle.receipt.pid] = handle
-            return bool(new)
-
-        async with within(_left(until), f"not all descendants of process {top.receipt.pid} were asked"):
-            while await ask_new():
-                pass
-        try:
-            await top.settled(deadline=_left(until))
-        except DeadlineError:
-            return list(asked.values())
-        async with within(_left(until), f"not all descendants of process {top.receipt.pid} were asked"):
-            while await ask_new():
-                pass
-        return list(asked.values())
-
-    async def _all(self, query: Query | None, request: Asked, deadline: float | None) -> list[Handle]:
-        handles: list[Handle] = []
-        async with within(deadline, "not all processes were asked"):
-            async for page in matching(self._store, query or Query(limit=_PAGE)):
-                handles += await self._ask([self._order(row.pid, request, None) for row in page], request)
-        return handles
-
-    def _order(self, pid: str, request: Asked, id: str | None) -> Order:
-        return order_of(request, id=id or self._ids.pid(), pid=pid, at=self._clock.now())
-
-    async def _ask(self, orders: Sequence[Order], request: Asked) -> list[Handle]:
-        """Write orders, carry out here what nobody holds, and tell the owners of the others."""
-        if not orders:
-            return []
-        receipts = await self._store.ask(orders)
-        rows = await asyncio.gather(*(self._begin(order, request) for order in orders))
-        self._hints.look(rows)
-        if isinstance(request, PlayRequest | SignalRequest):
-            self._hints.go_on(rows)
-        return [Handle(self, await self._seen(receipt, row)) for receipt, row in zip(receipts, rows, strict=True)]
-
-    async def _seen(self, receipt: Receipt, row: Record) -> Receipt:
-        """Get the receipt as it is after what was done here."""
-        if receipt.settled or (row.owner is not None and receipt.verb != KILL):
-            return receipt
-        return await self._store.receipt(receipt.id)
-
-    async def _begin(self, order: Order, request: Asked) -> Record:
-        """Carry an order out if that is for us to do, and get the row of its process as it was before."""
-        if isinstance(request, KillRequest) and request.force:
-            return await self._overruling.kill(order)
-        return await self._overruling.carry_out(order.pid)
-
-
-def _left(until: float | None) -> float | None:
-    return None if until is None else max(0.0, until - tick())

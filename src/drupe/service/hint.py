@@ -17,6 +17,8 @@ from drupe.interfaces.communicator import Communicator
 
 _LOG: Final = logging.getLogger("drupe.service")
 
+_TASKS: Final = 8
+"""So many processes at most are told of to workers at the same time."""
 _FAREWELL: Final = 1.0
 """Seconds that hints which are on their way have in the end."""
 
@@ -33,6 +35,10 @@ class Hints:
         self._communicator = communicator
         self._told = told
         self._tasks: set[asyncio.Task[None]] = set()
+        self._going_on = 0
+        """How many are telling workers to go on."""
+        self._left_over: str | None = None
+        """The last process of those that came meanwhile: the next one to tell of."""
 
     async def close(self) -> None:
         """Let what is on its way arrive, if it does so soon."""
@@ -53,10 +59,19 @@ class Hints:
                 self._send(self._look(self._communicator, owner, pids))
 
     def go_on(self, rows: Sequence[Record]) -> None:
-        """Tell a worker to go on with what nobody holds."""
+        """Have workers go on with what nobody holds.
+
+        A worker that is told of one looks for the others itself. So of many that come together only a few are told of, and
+        of those that come meanwhile the last: each takes a task that is kept, taken and settled.
+        """
         for row in rows:
-            if self._communicator is not None and row.owner is None and row.state not in TERMINAL:
+            if self._communicator is None or row.owner is not None or row.state in TERMINAL:
+                continue
+            if self._going_on < _TASKS:
+                self._going_on += 1
                 self._send(self._go_on(self._communicator, row.pid))
+            else:
+                self._left_over = row.pid
 
     def changed(self, change: Change, kind: str) -> None:
         """Tell everybody of a change that was made here to a process of the class ``kind``."""
@@ -78,11 +93,16 @@ class Hints:
             for pid in pids:
                 self._told(pid)
 
-    async def _go_on(self, communicator: Communicator, pid: str) -> None:
+    async def _go_on(self, communicator: Communicator, pid: str | None) -> None:
         try:
-            await communicator.task_send(request_body(ContinueRequest(pid=pid)), no_reply=True)
-        except CommunicationError as error:
-            _LOG.debug("no worker was told to go on with process %s: %s", pid, error)
+            while pid is not None:
+                try:
+                    await communicator.task_send(request_body(ContinueRequest(pid=pid)), no_reply=True)
+                except CommunicationError as error:
+                    _LOG.debug("no worker was told to go on with process %s: %s", pid, error)
+                pid, self._left_over = self._left_over, None
+        finally:
+            self._going_on -= 1
 
     async def _changed(self, communicator: Communicator, change: Change, kind: str) -> None:
         subject = announcement.subject(change.was, change.state)

@@ -7,7 +7,7 @@ are registered here. Nothing is imported because a message says so.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from drupe.core.attributes import AttributeMap
@@ -44,10 +44,14 @@ class Launcher:
         runner: runs what is launched.
         registry: the classes that may be.
         slots: how many at a time; each call lasts as long as its process takes one.
+        more: called when it is asked to go on with a process: there may be others that nobody told of.
     """
 
-    def __init__(self, runner: Runner, registry: Registry, slots: Slots) -> None:
+    def __init__(
+        self, runner: Runner, registry: Registry, slots: Slots, *, more: Callable[[], None] = lambda: None
+    ) -> None:
         self._runner = runner
+        self._more = more
         self._registry = registry
         self._slots = slots
 
@@ -78,6 +82,7 @@ class Launcher:
                 pid = request.pid or id  # the same when the task comes again
                 return pid, await self._created(pid, request.kind, request.inputs)
             case ContinueRequest(pid=pid):
+                self._more()
                 return pid, await self._taken_over(pid)
             case _:
                 raise MessageError(f"{type(request).__name__}: that is asked of a process, not of a queue")

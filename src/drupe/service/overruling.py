@@ -45,6 +45,14 @@ class Overruling:
         self._is_dead = is_dead
         self._clock = clock
 
+    async def row(self, pid: str) -> Record:
+        """Get the row of a process: without an owner that is dead.
+
+        Raises:
+            UnknownProcessError: there is no such process.
+        """
+        return (await self._looked_up(pid))[0]
+
     async def carry_out(self, pid: str, *, doubt: bool = False) -> Record:
         """Carry out what was asked of a process as long as nobody holds it, and get its row: without an owner that is dead.
 
@@ -56,10 +64,7 @@ class Overruling:
             UnknownProcessError: there is no such process.
         """
         while True:
-            row = await self._store.record(pid)
-            dead = [row.owner] if row.owner is not None and self._is_dead(row.owner) else []
-            if dead:
-                row = msgspec.structs.replace(row, owner=None)
+            row, dead = await self._looked_up(pid)
             if row.state in TERMINAL or (row.owner is not None and not doubt):
                 return row
             order = next((order for order in await self._store.orders(pid) if order.verb != SIGNAL), None)
@@ -89,6 +94,13 @@ class Overruling:
                 continue
             self._tell(change, row.kind)
             return row
+
+    async def _looked_up(self, pid: str) -> tuple[Record, list[str]]:
+        """Get the row of a process, without an owner that is dead, and that one."""
+        row = await self._store.record(pid)
+        if row.owner is None or not self._is_dead(row.owner):
+            return row, []
+        return msgspec.structs.replace(row, owner=None), [row.owner]
 
     async def _carry_out(self, row: Record, order: Order, *, dead: list[str]) -> None:
         try:

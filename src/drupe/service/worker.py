@@ -106,7 +106,7 @@ class Worker:
         Raises:
             FencedError: the worker was declared dead by others, and nothing is its own any more.
         """
-        launcher = Launcher(self._runner, self._registry, self._slots)
+        launcher = Launcher(self._runner, self._registry, self._slots, more=self.stir)
         subscription = await self._communicator.subscribe_task(launcher, queue=self._queue, prefetch=self._count)
         loop = asyncio.get_running_loop()
         sweeping, stopping = loop.create_task(self._sweep_again_and_again()), loop.create_task(stop.wait())
