@@ -10,7 +10,7 @@ import argparse
 import asyncio
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import memory
@@ -24,6 +24,7 @@ from drupe.service.wiring import Remote, open_remote
 
 SINGLE = 200
 TOGETHER = 256
+PAGE = 500
 
 
 class Measurement:
@@ -57,13 +58,9 @@ class Measurement:
         await self.remote.controller.wait(pid, deadline=600.0)
         return time.perf_counter() - began
 
-    async def wake_all(self, pids: Sequence[str]) -> None:
+    async def wake_all(self) -> None:
         """Wake all at once, and return when all have ended."""
-
-        async def one(pid: str) -> None:
-            await self.remote.controller.signal(pid, "go", 1, deadline=600.0)
-
-        await self.watched(at_a_time(one, pids))
+        await self.watched(self.remote.controller.signal_all("go", 1, Query(limit=PAGE), deadline=600.0))
         await self.watched(workload.until(self._all_ended))
 
     async def _all_ended(self) -> bool:
@@ -110,7 +107,7 @@ async def measure(number: int, settings: Settings, worker: int) -> int:
         print(f"one woken, from the signal to its end: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
 
         measurement.peak, began = 0, time.perf_counter()
-        await measurement.wake_all(pids[SINGLE:])
+        await measurement.wake_all()
         took, rest = time.perf_counter() - began, len(pids[SINGLE:])
         print(f"all woken at once: {rest:,} in {took:.1f} s, {rest / took:,.0f} a second", end=", ")
         print(f"{_mb(measurement.peak)} at most meanwhile")
