@@ -54,6 +54,10 @@ class StoredRecovery:
         """From now on run no two side by side that have one attempt left."""
         self._suspects = Suspects(self._host.live, self._attempts)
 
+    def is_suspect(self, record: Record) -> bool:
+        """Whether a process must not be taken over beside another such one: it has one attempt left."""
+        return self._suspects is not None and self._suspects.suspects(record, self._host.owner)
+
     async def load(self, pid: str, seq: int | None = None) -> Any:
         """Get a process as it was at a checkpoint, by default the last; nothing is claimed, and it must not be run.
 

@@ -233,6 +233,10 @@ class Runner:
         """
         self._recovery.be_careful()
 
+    def is_suspect(self, record: Record) -> bool:
+        """Whether a process must not be taken over beside another such one: see `be_careful`."""
+        return self._recovery.is_suspect(record)
+
     def add_listener(self, listener: ProcessListener) -> None:
         """Have ``listener`` called for every process that is run here from now on."""
         self._host.listeners.append(listener)

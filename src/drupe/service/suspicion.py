@@ -28,14 +28,18 @@ class Suspects:
         self._noted: dict[str, int] = {}
         """Where in its life each is, as the number of a checkpoint."""
 
+    def suspects(self, record: Record, owner: str) -> bool:
+        """Whether a process has one attempt left, once it is had by ``owner``."""
+        died = record.owner not in (None, owner)  # whoever has it now is dead, if it can be had
+        return record.attempts + died >= self._deaths
+
     def refuse_two(self, record: Record, owner: str) -> None:
         """Pass unless the process has one attempt left, and so has another one that takes steps here now.
 
         Raises:
             OwnedError: it has to wait until the other one got on.
         """
-        died = record.owner not in (None, owner)  # whoever has it now is dead, if it can be had
-        if record.attempts + died < self._deaths:
+        if not self.suspects(record, owner):
             return
         others = [pid for pid in list(self._noted) if pid != record.pid and self._is_one(pid)]
         if others:

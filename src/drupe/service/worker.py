@@ -164,13 +164,13 @@ class Worker:
             return await self._take_up_all(found)
 
     async def _take_up_all(self, found: Sequence[Record]) -> list[str]:
-        # At once, so that they share commits; but one after the other where somebody died: see `suspicion`.
-        quiet = [record for record in found if record.owner is None and not record.attempts]
-        taken = await asyncio.gather(*map(self._take_up, quiet))
-        pids = [record.pid for record, was_taken in zip(quiet, taken, strict=True) if was_taken]
-        for record in found:
-            troubled = record.owner is not None or record.attempts
-            if troubled and not self._cut_short and await self._take_up(record):
+        # At once, so that they share commits; but those one after the other of which many died: see `suspicion`.
+        suspects = [record for record in found if self._runner.is_suspect(record)]
+        others = [record for record in found if record not in suspects] if suspects else found
+        taken = await asyncio.gather(*map(self._take_up, others))
+        pids = [record.pid for record, was_taken in zip(others, taken, strict=True) if was_taken]
+        for record in suspects:
+            if not self._cut_short and await self._take_up(record):
                 pids.append(record.pid)
         return pids
 
