@@ -169,10 +169,7 @@ class Worker:
         others = [record for record in found if record not in suspects] if suspects else found
         taken = await asyncio.gather(*map(self._take_up, others))
         pids = [record.pid for record, was_taken in zip(others, taken, strict=True) if was_taken]
-        for record in suspects:
-            if not self._cut_short and await self._take_up(record):
-                pids.append(record.pid)
-        return pids
+        return pids + [record.pid for record in suspects if not self._cut_short and await self._take_up(record)]
 
     async def _forsaken(self) -> list[Record]:
         """Get what was given up here because the store failed, or whose claim was committed and the answer lost.

@@ -85,8 +85,8 @@ class Outgoing(asyncio.Protocol):
             self.write(frame(Kind.WAKE, queue.encode()))
 
     def write(self, data: bytes) -> None:
-        """Hand a frame to the connection."""
-        if self._transport is not None:
+        """Hand a frame to the connection; one whose other end is gone takes none, and its end is about to be told."""
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
     def close(self) -> None:
