@@ -4,6 +4,7 @@ import asyncio
 import socket
 
 from drupe.messaging.local.connection import Outgoing
+from drupe.testing.host_case import until
 
 
 class Ends:
@@ -25,7 +26,6 @@ async def test_much_for_one_that_is_gone_is_dropped_in_silence(caplog):
     there.close()
     for _ in range(50):
         outgoing.send(b"message", firm=True)
-    while not ends.ended_with:
-        await asyncio.sleep(0)
+    await until(lambda: ends.ended_with)
     assert (ends.ended_with, outgoing.is_open) == ([outgoing], False)
     assert caplog.messages == []
