@@ -1,4 +1,4 @@
-"""Many processes that wait, in one worker: what they cost it, how soon one wakes, and how fast all do.
+"""Many processes that wait, in one worker: what they cost it, how soon one wakes, and how fast all do, beside its steps.
 
     python benchmarks/parked.py --number 100000
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import memory
 import workload
-from ours.service import Waits, worker_on
+from ours.service import SLOTS, Steps, Waits, worker_on
 
 from drupe import State
 from drupe.core.record import Query
@@ -25,6 +25,7 @@ from drupe.service.wiring import Remote, open_remote
 SINGLE = 200
 TOGETHER = 256
 PAGE = 500
+STEPS = 200
 
 
 class Measurement:
@@ -57,6 +58,13 @@ class Measurement:
         await self.remote.controller.signal(pid, "go", 1, deadline=600.0)
         await self.remote.controller.wait(pid, deadline=600.0)
         return time.perf_counter() - began
+
+    async def steps(self) -> float:
+        """Get how many steps a second the same worker takes of processes that fill its slots."""
+        controller, began = self.remote.controller, time.perf_counter()
+        launches = [await controller.launch(Steps, {"steps": STEPS}) for _ in range(SLOTS)]
+        await asyncio.gather(*(launch.result(deadline=600.0) for launch in launches))
+        return SLOTS * STEPS / (time.perf_counter() - began)
 
     async def wake_all(self) -> None:
         """Wake all at once, and return when all have ended."""
@@ -106,10 +114,13 @@ async def measure(number: int, settings: Settings, worker: int) -> int:
         p50, p99 = statistics.median(taken) * 1e3, taken[int(len(taken) * 0.99) - 1] * 1e3
         print(f"one woken, from the signal to its end: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
 
+        stepping = await measurement.steps()
+        print(f"steps of the same worker, {SLOTS} processes at a time: {stepping:,.0f} a second")
         measurement.peak, began = 0, time.perf_counter()
         await measurement.wake_all()
         took, rest = time.perf_counter() - began, len(pids[SINGLE:])
         print(f"all woken at once: {rest:,} in {took:.1f} s, {rest / took:,.0f} a second", end=", ")
+        print(f"{rest / took / stepping:.2f} of the rate of steps", end=", ")
         print(f"{_mb(measurement.peak)} at most meanwhile")
         return await measurement.living(limit=number)
 

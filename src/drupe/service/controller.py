@@ -26,12 +26,11 @@ from drupe.engine.registry import ClassRegistry
 from drupe.errors import CommunicationError, MessageError
 from drupe.interfaces.ambient import Clock, Ids
 from drupe.interfaces.communicator import DEADLINE, DEFAULT_QUEUE, Communicator
-from drupe.interfaces.hints import Hints as StoreHints
+from drupe.interfaces.hints import Hints
 from drupe.interfaces.store import Store
 from drupe.runtime.clock import SystemClock, tick
 from drupe.runtime.ids import RandomIds
 from drupe.service.deadline import within
-from drupe.service.hint import Hints
 from drupe.service.launching import Launch, Launching
 from drupe.service.news import News
 from drupe.service.ordering import Handle, Ordering
@@ -39,6 +38,7 @@ from drupe.service.outcome import outcome_of
 from drupe.service.presence import Presence
 from drupe.service.retrying import Retrying
 from drupe.service.status import stored_status, with_progress
+from drupe.service.telling import Telling
 
 _LOG: Final = logging.getLogger("drupe.service")
 
@@ -71,7 +71,7 @@ class Controller:
         communicator: Communicator | None = None,
         *,
         presence: Presence | None = None,
-        hints: StoreHints | None = None,
+        hints: Hints | None = None,
         poll: float | None = POLL,
         clock: Clock | None = None,
         ids: Ids | None = None,
@@ -81,9 +81,9 @@ class Controller:
         self._clock = clock or SystemClock()
         is_dead = presence.is_dead if presence is not None else lambda _: False
         self._news = News(poll, hints)
-        self._hints = Hints(communicator, self._news.stir)
+        self._telling = Telling(communicator, self._news.stir)
         ids = ids or RandomIds()
-        self._ordering = Ordering(store, self._news, self._hints, is_dead=is_dead, clock=self._clock, ids=ids)
+        self._ordering = Ordering(store, self._news, self._telling, is_dead=is_dead, clock=self._clock, ids=ids)
         self._launching = Launching(communicator, store, registry=ClassRegistry(Process), ids=ids, wait=self.wait)
 
     async def __aenter__(self) -> Self:
@@ -93,7 +93,7 @@ class Controller:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._hints.close()
+        await self._telling.close()
         await self._news.close()
 
     # --- having workers run something -------------------------------------------------------------------------
@@ -248,7 +248,7 @@ class Controller:
                 await (await self.play(pid, deadline=None)).settled(deadline=None)
                 return await self._store.record(pid)
             row = await Retrying(self._store, clock=self._clock).retry(pid)
-            self._hints.go_on([row])
+            self._telling.go_on([row])
             return row
 
     # --- looking ---------------------------------------------------------------------------------------------

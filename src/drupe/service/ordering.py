@@ -19,9 +19,9 @@ from drupe.interfaces.store import Store
 from drupe.runtime.clock import tick
 from drupe.service.deadline import within
 from drupe.service.descent import descendants, matching
-from drupe.service.hint import Hints
 from drupe.service.news import News
 from drupe.service.overruling import Overruling
+from drupe.service.telling import Telling
 
 _DOUBTS: Final = 8
 """Of so many looks one asks the store whether the lease of the owner has run out."""
@@ -58,19 +58,19 @@ class Ordering:
     Args:
         store: where they are; open.
         news: tells when there is something new about one.
-        hints: tells their owners, and workers.
+        telling: tells their owners, and workers.
         is_dead: tells whether an owner is known to be dead.
         clock: time.
         ids: names of orders.
     """
 
     def __init__(
-        self, store: Store, news: News, hints: Hints, *, is_dead: Callable[[str], bool], clock: Clock, ids: Ids
+        self, store: Store, news: News, telling: Telling, *, is_dead: Callable[[str], bool], clock: Clock, ids: Ids
     ) -> None:
         self._store = store
         self._news = news
-        self._hints = hints
-        self._overruling = Overruling(store, is_dead=is_dead, clock=clock, tell=hints.changed)
+        self._telling = telling
+        self._overruling = Overruling(store, is_dead=is_dead, clock=clock, tell=telling.changed)
         self._clock = clock
         self._ids = ids
 
@@ -122,9 +122,9 @@ class Ordering:
             return []
         receipts = await self._store.ask(orders)
         rows = await asyncio.gather(*(self._begin(order, request) for order in orders))
-        self._hints.look(rows)
+        self._telling.look(rows)
         if isinstance(request, PlayRequest | SignalRequest):
-            self._hints.go_on(rows)
+            self._telling.go_on(rows)
         return [Handle(self, await self._seen(receipt, row)) for receipt, row in zip(receipts, rows, strict=True)]
 
     async def _seen(self, receipt: Receipt, row: Record) -> Receipt:

@@ -23,7 +23,7 @@ _FAREWELL: Final = 1.0
 """Seconds that hints which are on their way have in the end."""
 
 
-class Hints:
+class Telling:
     """Sends hints in the background of one loop.
 
     Args:

@@ -5,7 +5,7 @@ import asyncio
 from drupe.core.lifecycle import State
 from drupe.core.message import ContinueRequest, read_request
 from drupe.core.record import Birth, birth_record
-from drupe.service.hint import Hints
+from drupe.service.telling import Telling
 
 
 class Broker:
@@ -30,32 +30,32 @@ def row(pid, **given):
 
 async def test_of_many_a_few_are_told_of_and_the_last_when_there_is_room():
     broker = Broker()
-    hints = Hints(broker, lambda _: None)
-    hints.go_on([row(f"p{number}", owner=None) for number in range(50)])
+    telling = Telling(broker, lambda _: None)
+    telling.go_on([row(f"p{number}", owner=None) for number in range(50)])
     await asyncio.sleep(0)
     assert broker.told == [f"p{number}" for number in range(8)]
-    hints.go_on([row("later", owner=None)])
+    telling.go_on([row("later", owner=None)])
     broker.open.set()
-    await hints.close()
+    await telling.close()
     assert broker.told == [*(f"p{number}" for number in range(8)), "later"]
 
 
 async def test_who_comes_alone_is_told_of():
     broker = Broker()
     broker.open.set()
-    hints = Hints(broker, lambda _: None)
+    telling = Telling(broker, lambda _: None)
     for number in range(20):
-        hints.go_on([row(f"p{number}", owner=None)])
-        while hints._tasks:
-            await asyncio.wait(hints._tasks)
+        telling.go_on([row(f"p{number}", owner=None)])
+        while telling._tasks:
+            await asyncio.wait(telling._tasks)
     assert broker.told == [f"p{number}" for number in range(20)]
-    await hints.close()
+    await telling.close()
 
 
 async def test_what_is_held_or_over_is_not_told_of():
     broker = Broker()
-    hints = Hints(broker, lambda _: None)
+    telling = Telling(broker, lambda _: None)
     assert row("p", owner=None).state is State.CREATED
-    hints.go_on([row("held", owner="somebody")])
-    await hints.close()
+    telling.go_on([row("held", owner="somebody")])
+    await telling.close()
     assert broker.told == []
