@@ -1,5 +1,6 @@
 """Progress: a line for each change of state, or a picture that is redrawn and then gone."""
 
+import asyncio
 import io
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +36,7 @@ def lines(process: Process, *, meanwhile: Callable[[], None] = lambda: None) -> 
         meanwhile()
         if not process.has_terminated():
             process.execute()
-    return found
+    return "\n".join(found).splitlines()
 
 
 def test_a_line_for_each_change_of_state_and_none_for_steps() -> None:
@@ -59,7 +60,7 @@ def test_an_exception_is_a_line_with_its_text() -> None:
         with pytest.raises(ValueError, match="bad"):
             process.execute()
 
-    assert found[-1] == "Broken  p  excepted  ValueError: bad"
+    assert "\n".join(found).splitlines()[-1] == "Broken  p  excepted  ValueError: bad"
 
 
 def test_pausing_playing_and_killing_are_lines() -> None:
@@ -71,6 +72,17 @@ def test_pausing_playing_and_killing_are_lines() -> None:
         process.kill("enough")
 
     assert lines(process, meanwhile=steer) == ["Steps  p  paused", "Steps  p  created", "Steps  p  killed  enough"]
+
+
+async def test_the_lines_of_one_turn_of_the_loop_are_written_together() -> None:
+    found: list[str] = []
+    processes = [Steps(pid=pid) for pid in "abc"]
+    with Lines(found.append) as progress:
+        for process in processes:
+            process.add_process_listener(progress.listener)
+            process.pause()
+        await asyncio.sleep(0)
+    assert [text.split("\n") for text in found] == [[f"Steps  {pid}  paused" for pid in "abc"]]
 
 
 def drawn(processes: list[Process], message: str | None = None) -> str:

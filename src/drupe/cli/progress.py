@@ -4,6 +4,7 @@ Both hear of events after they were committed, on the loop's thread, and keep wh
 that redraws never touches a process.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,17 +67,22 @@ class _Watch(ProcessListener):
 
 
 class Lines:
-    """A line for each change of state; steps alone are too many for lines."""
+    """A line for each change of state; steps alone are too many for lines.
+
+    Those of one turn of the loop are written together: a worker may have thousands a second.
+    """
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self.listener = _Watch(self._seen)
         self._write = write
+        self._waiting: list[str] = []
         self._last: dict[str, tuple[State, bool]] = {}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._flush()
         self._last.clear()
 
     def _seen(self, sight: Sight) -> None:
@@ -87,7 +93,17 @@ class Lines:
         else:  # whoever rests may do so for long, and be parked; nothing of it is kept
             self._last.pop(sight.pid, None)
         words = [sight.kind, short(sight.pid), "paused" if sight.paused else str(sight.state)]
-        self._write("  ".join([*words, *([sight.doing.splitlines()[0]] if sight.doing else [])]))
+        self._waiting.append("  ".join([*words, *([sight.doing.splitlines()[0]] if sight.doing else [])]))
+        if len(self._waiting) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self._flush)
+            except RuntimeError:  # somebody asked for something where no loop runs
+                self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            lines, self._waiting = "\n".join(self._waiting), []
+            self._write(lines)
 
 
 class Screen:
