@@ -1,21 +1,22 @@
 """Workers that a parent looks after: killed, frozen, blocked, told to stop, and left alone by it."""
 
 import os
+import re
 import signal
 from pathlib import Path
 
 import pytest
 
-from tests.cli.shell import Shell, line_with
+from tests.cli.shell import Shell, children_of, line_with
 
 pytestmark = pytest.mark.slow
 
-LEASE = 0.6
+LEASE = PATIENCE = 0.6
 
 
 @pytest.fixture
 def drupe(tmp_path: Path) -> Shell:
-    (tmp_path / "drupe.toml").write_text(f"lease = {LEASE}\n")
+    (tmp_path / "drupe.toml").write_text(f"lease = {LEASE}\npatience = {PATIENCE}\n")
     os.mkfifo(tmp_path / "pipe")
     return Shell(tmp_path)
 
@@ -104,3 +105,46 @@ def test_a_parent_whose_children_never_get_to_work_gives_up(drupe: Shell) -> Non
     assert answer.code == 13
     assert "giving up" in answer.err
     assert answer.err.count("error: ") == 5
+
+
+def test_one_worker_has_a_parent_too_which_has_imported_next_to_nothing(drupe: Shell) -> None:
+    with drupe.started("worker") as parent:
+        child = at_work(parent)
+        assert children_of(parent.pid) == [child]
+        mapped = Path(f"/proc/{parent.pid}/maps").read_text()
+        assert "msgspec" not in mapped
+        assert "sqlite" not in mapped
+        assert resident(parent.pid) < resident(child) / 2
+        os.kill(child, signal.SIGKILL)
+        assert at_work(parent) != child
+        parent.send_signal(signal.SIGTERM)
+        assert parent.wait() == 0
+
+
+def resident(pid: int) -> int:
+    """Kilobytes of memory that a program has for itself."""
+    return int(re.search(r"RssAnon:\s*(\d+)", Path(f"/proc/{pid}/status").read_text())[1])
+
+
+def test_without_a_parent_a_worker_that_is_killed_is_gone(drupe: Shell) -> None:
+    with drupe.started("worker", "--alone") as worker:
+        assert at_work(worker) == worker.pid
+        assert children_of(worker.pid) == []
+        worker.kill()
+        assert worker.wait() == -signal.SIGKILL
+
+
+def test_several_that_have_no_parent_are_refused(drupe: Shell) -> None:
+    answer = drupe("worker", "--alone", "--processes", "2")
+
+    assert answer.code == 2
+    assert "--processes takes one" in answer.error
+
+
+def test_what_is_wrong_with_the_settings_is_told_once(drupe: Shell) -> None:
+    (drupe.folder / "drupe.toml").write_text("patience = 'much'\n")
+
+    answer = drupe("worker", "--processes", "2")
+
+    assert answer.code == 2
+    assert "setting patience" in answer.error
