@@ -221,6 +221,10 @@ class Worker:
         while self._deaths is not None and not self._runner.stopping:
             if await self._deaths.next(timeout=self._sweep):
                 self._stirred.set()
+            try:
+                await self._deaths.clear(self._runner.store)
+            except (StoreError, OSError) as error:
+                _LOG.warning("those who died could not be forgotten: %s", error)
 
     async def _park_again_and_again(self) -> None:
         while not self._runner.stopping:
