@@ -4,11 +4,13 @@ import os
 import signal
 import socket
 import sys
+import threading
 
 import pytest
 
 from drupe.cli.nursery import Child, Nursery
 from drupe.cli.readiness import Readiness
+from drupe.cli.wire import Wire
 from drupe.runtime.clock import tick
 
 OBEYS = "import os, signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit({code})); "
@@ -114,3 +116,55 @@ def test_a_parent_that_was_stopped_itself_blames_nobody(nursery, noted, lapsed):
     os.waitpid(pid, 0)
     wire.close()
     theirs.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("said", ["!", "."])
+def test_with_a_watchdog_a_child_that_says_that_it_is_not_well_is_ended_and_another_one_is_not(tmp_path, said):
+    noted, told = [], []
+    wire = "import os, time; wire = int(os.environ['DRUPE_PARENT']); os.write(wire, b'r')\n"
+    code = wire + f"for _ in range(30): os.write(wire, b'{said}'); time.sleep(0.05)"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        variables = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "600000"}
+
+        def listen():
+            while not told or not told[-1].startswith(b"STOPPING=1"):
+                told.append(manager.recv(4096))
+
+        def note(line):
+            noted.append(line)
+            if len(noted) == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        listener = threading.Thread(target=listen)
+        listener.start()
+        readiness = Readiness(variables, file=None, note=note)
+        Nursery([dead_child()], program(code), patience=60, readiness=readiness, note=note).run()
+        listener.join()
+
+    assert ("has not been well" in noted[1]) is (said == "!")
+    assert b"READY=1\nSTATUS=1 of 1 workers take tasks" in told
+    assert b"WATCHDOG=1" in told, "the parent itself is well"
+
+
+def test_a_child_says_a_byte_for_each_thing_and_notices_that_nobody_listens():
+    orphaned = []
+    ours, theirs = socket.socketpair()
+    wire = Wire(theirs.detach(), lambda: orphaned.append(True))
+    wire.ready()
+    assert wire.beat(None)
+    assert wire.beat("no lease")
+    wire.stopping()
+    wire.close()
+    assert ours.recv(100) == b"r.!s"
+    while True:  # until it is full
+        try:
+            os.write(wire._wire, b"." * 4096)
+        except BlockingIOError:
+            break
+    assert wire.beat(None), "a parent that does not read is one nevertheless"
+    ours.close()
+    assert not wire.beat(None)
+    assert orphaned == [True]
+    os.close(wire._wire)

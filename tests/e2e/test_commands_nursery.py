@@ -1,13 +1,16 @@
 """Workers that a parent looks after: killed, frozen, blocked, told to stop, and left alone by it."""
 
+import contextlib
 import os
+import pty
 import re
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.shell import Shell, children_of, line_with
+from tests.cli.shell import ENVIRONMENT, Shell, children_of, line_with
 
 pytestmark = pytest.mark.slow
 
@@ -148,3 +151,38 @@ def test_what_is_wrong_with_the_settings_is_told_once(drupe: Shell) -> None:
 
     assert answer.code == 2
     assert "setting patience" in answer.error
+
+
+def test_a_signal_that_comes_to_parent_and_children_is_one(drupe: Shell) -> None:
+    """As systemd sends it by default; the second one that a child got ended it in the middle of its step."""
+    with drupe.started("worker") as parent:
+        child = at_work(parent)
+        drupe.ok("submit", "flows.py:Gate")
+        line_with(parent.stdout, "blocked")
+        for pid in (child, parent.pid):
+            os.kill(pid, signal.SIGTERM)
+        line_with(parent.stderr, "stopping")
+        drupe.ok("ps")  # it takes more than the time in which a signal is handed on
+        os.kill(child, signal.SIGTERM)
+        drupe.open_gate()
+        assert parent.wait() == 0
+
+    assert drupe.diary() == ["first", "block"]
+
+
+def test_a_terminal_that_stops_those_in_the_background_does_not_stop_a_worker(drupe: Shell) -> None:
+    """A child is in a process group of its own, and writes."""
+    command = f"stty tostop; exec {sys.executable} -m drupe worker"
+    pid, terminal = pty.fork()
+    if not pid:
+        os.chdir(drupe.folder)
+        os.execve("/bin/sh", ["sh", "-c", command], ENVIRONMENT)
+    with os.fdopen(terminal, "rb", buffering=0) as said:
+        found = b""
+        while b"slots" not in found:
+            found += said.read(1000)
+        os.kill(pid, signal.SIGTERM)
+        with contextlib.suppress(OSError):  # the other side is closed
+            while said.read(1000):
+                pass
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0

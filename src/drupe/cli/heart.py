@@ -3,6 +3,7 @@
 All is told on this one thread; others only set marks, so that a signal handler may.
 """
 
+import signal
 from collections.abc import Callable
 from typing import Protocol
 
@@ -16,6 +17,8 @@ class Ear(Protocol):
 
     interval: float
     """Seconds between two beats."""
+    then: signal.Handlers
+    """What a second signal does, after the one that asks for a stop."""
 
     def ready(self) -> None:
         """It takes tasks."""
@@ -76,6 +79,8 @@ class Alone:
         readiness: how it is told.
         status: what it says of itself when all is well.
     """
+
+    then = signal.SIG_DFL
 
     def __init__(self, readiness: Readiness, status: str) -> None:
         self.interval = INTERVAL if readiness.watchdog is None else min(INTERVAL, readiness.watchdog / 4)

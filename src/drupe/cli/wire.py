@@ -4,6 +4,7 @@ This module imports nearly nothing: the parent has it, too.
 """
 
 import os
+import signal
 from collections.abc import Callable
 from typing import Final
 
@@ -32,6 +33,7 @@ class Wire:
     """
 
     interval = INTERVAL
+    then = signal.SIG_IGN  # one that is meant for the parent may come here, too, and the parent kills
 
     def __init__(self, descriptor: int, orphaned: Callable[[], object]) -> None:
         os.set_inheritable(descriptor, False)

@@ -74,6 +74,7 @@ def worker(context: click.Context, /, *, processes: int, alone: bool, ready_file
         wire = os.environ.pop(WIRE, None) or become_parent(processes, patience=patience, ready_file=ready_file)
         forget(os.environ)
         ear = Wire(int(wire), lambda: os.kill(os.getpid(), signal.SIGTERM))
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # it writes to the terminal, also if that is to stop others
     for error in bring_classes(session):
         session.note(f"warning: {error}")
     return asyncio.run(_work(session, ear, **given))
@@ -108,7 +109,7 @@ async def _work(session: Session, ear: Ear, *, slots: int, queue: str, grace: fl
                 session.say(f"worker {runner.owner}: {slots} slots, queue {queue!r}")
                 heart.start()
 
-            with listening(ask, notice):
+            with listening(ask, notice, then=ear.then):
                 try:
                     abandoned = await working.work(stop, grace=grace, ready=ready)
                 finally:
