@@ -99,6 +99,24 @@ def test_a_manager_that_is_not_there_is_told_of_once_and_costs_nothing_else(addr
     assert address in complaint
 
 
+def test_a_manager_that_was_started_anew_is_told_too(tmp_path):
+    noted, note = complaints()
+    address = tmp_path / "notify"
+    readiness = Readiness({"NOTIFY_SOCKET": str(address)}, file=None, note=note)
+    for _ in range(2):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(str(address))
+            manager.setblocking(False)
+            readiness.say("all is well")
+            assert heard(manager) == ["STATUS=all is well"]
+        address.unlink()
+    readiness.say("nobody is there")
+    readiness.say("nobody is there")
+    readiness.close()
+
+    assert len(noted) == 1
+
+
 def test_the_file_is_there_as_long_as_tasks_are_taken(tmp_path):
     file = tmp_path / "ready"
     file.write_text("999999\n")  # left behind by somebody who was killed

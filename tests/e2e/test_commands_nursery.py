@@ -153,6 +153,16 @@ def test_what_is_wrong_with_the_settings_is_told_once(drupe: Shell) -> None:
     assert "setting patience" in answer.error
 
 
+def test_a_parent_whose_words_nobody_reads_goes_on(drupe: Shell) -> None:
+    with drupe.started("worker") as parent:
+        child = at_work(parent)
+        parent.stderr.close()
+        os.kill(child, signal.SIGKILL)
+        assert at_work(parent) != child
+        parent.send_signal(signal.SIGTERM)
+        assert parent.wait() == 0
+
+
 def test_a_signal_that_comes_to_parent_and_children_is_one(drupe: Shell) -> None:
     """As systemd sends it by default; the second one that a child got ended it in the middle of its step."""
     with drupe.started("worker") as parent:

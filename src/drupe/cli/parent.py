@@ -4,6 +4,7 @@ It forks its children, which have all that they need already, and then starts th
 stays, what it has imported goes. Children that come later are started by the words that it was started by itself.
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -52,7 +53,8 @@ def _main(words: list[str]) -> int:
     from drupe.cli.readiness import Readiness
 
     def note(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 (there is nothing else here to write with)
+        with contextlib.suppress(OSError):  # nobody reads it any more, which is no reason to end the children
+            os.write(2, f"{text}\n".encode())
 
     end = words.index("--")
     children, ready_file, patience = [], None, 0.0

@@ -49,8 +49,8 @@ class Readiness:
 
     def ready(self, status: str) -> None:
         """Tasks are taken; it may be said again, with another status."""
-        self._send("READY=1", f"STATUS={status}")
         self._write()
+        self._send("READY=1", f"STATUS={status}")
 
     def unready(self, status: str) -> None:
         """No task is taken for a while: others are starting."""
@@ -75,21 +75,29 @@ class Readiness:
     def close(self) -> None:
         """This program ends."""
         self._remove()
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        self._hang_up()
 
     # --- systemd -------------------------------------------------------------------------------------------
 
     def _send(self, *lines: str) -> None:
         if self._address is None:
             return
+        knew = self._socket is not None
         try:
             if self._socket is None:
                 self._socket = _connected(self._address)
             self._socket.send("\n".join(lines).encode())
         except (OSError, ValueError) as error:
-            self._complain(f"the socket of $NOTIFY_SOCKET, {self._address!r}, cannot be written to: {error}")
+            self._hang_up()
+            if knew:  # a manager that was started anew has another socket at its address
+                self._send(*lines)
+            else:
+                self._complain(f"the socket of $NOTIFY_SOCKET, {self._address!r}, cannot be written to: {error}")
+
+    def _hang_up(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
     # --- the file ------------------------------------------------------------------------------------------
 
