@@ -50,7 +50,7 @@ class Worker:
         """Start one."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "drupe", "worker", *self._words],
+                [sys.executable, "-m", "drupe", "worker", "--alone", *self._words],
                 env=self._environment,
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,

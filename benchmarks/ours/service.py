@@ -148,7 +148,7 @@ def worker_on(store: str, broker: str):
     settings = _settings(store, broker)
     places = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     worker = subprocess.Popen(
-        [sys.executable, "-m", "drupe", "worker", "--slots", str(SLOTS)],
+        [sys.executable, "-m", "drupe", "worker", "--alone", "--slots", str(SLOTS)],
         cwd=settings.folder,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(places)},
         stdout=subprocess.DEVNULL,

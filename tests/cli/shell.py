@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -141,12 +141,12 @@ class Shell:
         return self(*words).out.splitlines()[0]
 
     @contextmanager
-    def started(self, *words: str) -> Iterator["subprocess.Popen[str]"]:
-        """Give a command and do something meanwhile; it is dead in the end."""
+    def started(self, *words: str, **variables: str) -> Iterator["subprocess.Popen[str]"]:
+        """Give a command and do something meanwhile; it is dead in the end, and so are its children."""
         command = subprocess.Popen(
             [sys.executable, "-m", "drupe", *words],
             cwd=self.folder,
-            env=ENVIRONMENT,
+            env=ENVIRONMENT | variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -156,7 +156,11 @@ class Shell:
             try:
                 yield command
             finally:
+                children = children_of(command.pid)
                 command.kill()
+                for child in children:
+                    with suppress(ProcessLookupError):
+                        os.kill(child, signal.SIGKILL)
 
     @contextmanager
     def blocked(self, *words: str) -> Iterator["tuple[subprocess.Popen[str], str]"]:
@@ -176,6 +180,14 @@ class Shell:
     def diary(self) -> list[str]:
         """Get the steps of `Gate` that began."""
         return (self.folder / "diary").read_text().split()
+
+
+def children_of(pid: int) -> list[int]:
+    """Get the children of a process, which are nobody else's as long as it does not wait for them."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
+    except OSError:  # it has ended
+        return []
 
 
 def line_with(stream: Any, word: str) -> str:

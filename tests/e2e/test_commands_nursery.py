@@ -1,21 +1,25 @@
 """Workers that a parent looks after: killed, frozen, blocked, told to stop, and left alone by it."""
 
+import contextlib
 import os
+import pty
+import re
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.shell import Shell, line_with
+from tests.cli.shell import ENVIRONMENT, Shell, children_of, line_with
 
 pytestmark = pytest.mark.slow
 
-LEASE = 0.6
+LEASE = PATIENCE = 0.6
 
 
 @pytest.fixture
 def drupe(tmp_path: Path) -> Shell:
-    (tmp_path / "drupe.toml").write_text(f"lease = {LEASE}\n")
+    (tmp_path / "drupe.toml").write_text(f"lease = {LEASE}\npatience = {PATIENCE}\n")
     os.mkfifo(tmp_path / "pipe")
     return Shell(tmp_path)
 
@@ -104,3 +108,91 @@ def test_a_parent_whose_children_never_get_to_work_gives_up(drupe: Shell) -> Non
     assert answer.code == 13
     assert "giving up" in answer.err
     assert answer.err.count("error: ") == 5
+
+
+def test_one_worker_has_a_parent_too_which_has_imported_next_to_nothing(drupe: Shell) -> None:
+    with drupe.started("worker") as parent:
+        child = at_work(parent)
+        assert children_of(parent.pid) == [child]
+        mapped = Path(f"/proc/{parent.pid}/maps").read_text()
+        assert "msgspec" not in mapped
+        assert "sqlite" not in mapped
+        assert resident(parent.pid) < resident(child) / 2
+        os.kill(child, signal.SIGKILL)
+        assert at_work(parent) != child
+        parent.send_signal(signal.SIGTERM)
+        assert parent.wait() == 0
+
+
+def resident(pid: int) -> int:
+    """Kilobytes of memory that a program has for itself."""
+    return int(re.search(r"RssAnon:\s*(\d+)", Path(f"/proc/{pid}/status").read_text())[1])
+
+
+def test_without_a_parent_a_worker_that_is_killed_is_gone(drupe: Shell) -> None:
+    with drupe.started("worker", "--alone") as worker:
+        assert at_work(worker) == worker.pid
+        assert children_of(worker.pid) == []
+        worker.kill()
+        assert worker.wait() == -signal.SIGKILL
+
+
+def test_several_that_have_no_parent_are_refused(drupe: Shell) -> None:
+    answer = drupe("worker", "--alone", "--processes", "2")
+
+    assert answer.code == 2
+    assert "--processes takes one" in answer.error
+
+
+def test_what_is_wrong_with_the_settings_is_told_once(drupe: Shell) -> None:
+    (drupe.folder / "drupe.toml").write_text("patience = 'much'\n")
+
+    answer = drupe("worker", "--processes", "2")
+
+    assert answer.code == 2
+    assert "setting patience" in answer.error
+
+
+def test_a_parent_whose_words_nobody_reads_goes_on(drupe: Shell) -> None:
+    with drupe.started("worker") as parent:
+        child = at_work(parent)
+        parent.stderr.close()
+        os.kill(child, signal.SIGKILL)
+        assert at_work(parent) != child
+        parent.send_signal(signal.SIGTERM)
+        assert parent.wait() == 0
+
+
+def test_a_signal_that_comes_to_parent_and_children_is_one(drupe: Shell) -> None:
+    """As systemd sends it by default; the second one that a child got ended it in the middle of its step."""
+    with drupe.started("worker") as parent:
+        child = at_work(parent)
+        drupe.ok("submit", "flows.py:Gate")
+        line_with(parent.stdout, "blocked")
+        for pid in (child, parent.pid):
+            os.kill(pid, signal.SIGTERM)
+        line_with(parent.stderr, "stopping")
+        drupe.ok("ps")  # it takes more than the time in which a signal is handed on
+        os.kill(child, signal.SIGTERM)
+        drupe.open_gate()
+        assert parent.wait() == 0
+
+    assert drupe.diary() == ["first", "block"]
+
+
+def test_a_terminal_that_stops_those_in_the_background_does_not_stop_a_worker(drupe: Shell) -> None:
+    """A child is in a process group of its own, and writes."""
+    command = f"stty tostop; exec {sys.executable} -m drupe worker"
+    pid, terminal = pty.fork()
+    if not pid:
+        os.chdir(drupe.folder)
+        os.execve("/bin/sh", ["sh", "-c", command], ENVIRONMENT)
+    with os.fdopen(terminal, "rb", buffering=0) as said:
+        found = b""
+        while b"slots" not in found:
+            found += said.read(1000)
+        os.kill(pid, signal.SIGTERM)
+        with contextlib.suppress(OSError):  # the other side is closed
+            while said.read(1000):
+                pass
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0

@@ -43,12 +43,12 @@ def test_a_poison_starts_as_often_as_it_may_and_nobody_else_notices(drupe: Shell
     slow = drupe.ok("submit", "flows.py:Slow").out.strip()
     poison = drupe.ok("submit", "flows.py:Poison").out.strip()
     for _ in range(LIMIT - 1):
-        with drupe.started("worker") as worker:
+        with drupe.started("worker", "--alone") as worker:
             assert worker.wait() == 1
     (drupe.folder / "done").touch()  # from now on it is one at a time
-    with drupe.started("worker") as worker:
+    with drupe.started("worker", "--alone") as worker:
         assert worker.wait() == 1
-    with drupe.started("worker") as worker:
+    with drupe.started("worker", "--alone") as worker:
         line_with(worker.stderr, "quarantined")
         drupe.ok("wait", slow, "--deadline", "40")
 
@@ -60,6 +60,6 @@ def test_a_poison_starts_as_often_as_it_may_and_nobody_else_notices(drupe: Shell
 
     (drupe.folder / "antidote").touch()
     assert drupe.ok("play", poison).out == f"{poison}  played\n"
-    with drupe.started("worker"):
+    with drupe.started("worker", "--alone"):
         drupe.ok("wait", poison, "--deadline", "40")
     assert drupe.diary() == ["poison"] * (LIMIT + 1)

@@ -126,7 +126,7 @@ def test_a_process_is_paused_played_and_killed_from_elsewhere(drupe: Shell) -> N
 
 
 def test_a_signal_is_taken_once_whether_it_comes_early_or_late(drupe: Shell) -> None:
-    with worker(drupe) as command:
+    with worker(drupe, "--alone") as command:
         late = submit(drupe, "Approval")
         until(drupe, late, state="waiting")
         assert drupe.ok("signal", late, "approve", '"Ada"').out == f"{late}  taken\n"
@@ -175,7 +175,7 @@ def test_what_nobody_runs_is_steered_in_the_store(drupe: Shell) -> None:
 
 
 def test_a_killed_worker_costs_its_processes_only_the_running_step(drupe: Shell) -> None:
-    with worker(drupe) as first:
+    with worker(drupe, "--alone") as first:
         pid = submit(drupe, "Gate")
         line_with(first.stdout, "blocked")
         with worker(drupe) as second:

@@ -21,7 +21,7 @@ def drupe(tmp_path: Path) -> Shell:
 
 
 def test_a_worker_tells_of_itself_and_names_the_step_that_blocks_it(drupe: Shell) -> None:
-    with drupe.started("worker", "--slots", "3") as worker:
+    with drupe.started("worker", "--slots", "3", "--alone") as worker:
         name = line_with(worker.stdout, "worker").split()[1].rstrip(":")
         (found,) = drupe.ok("workers", "--json", "--check").json
         assert (found["name"], found["held"], found["answered"]) == (name, 0, True)
@@ -42,7 +42,7 @@ def test_a_worker_tells_of_itself_and_names_the_step_that_blocks_it(drupe: Shell
 
 
 def test_who_is_silent_is_listed_nevertheless_and_fails_the_check(drupe: Shell) -> None:
-    with drupe.started("worker") as worker:
+    with drupe.started("worker", "--alone") as worker:
         line_with(worker.stdout, "worker")
         os.kill(worker.pid, signal.SIGSTOP)
         (found,) = drupe.ok("workers", "--json").json

@@ -122,3 +122,32 @@ async def test_a_worker_takes_up_what_somebody_held_who_dies_without_looking_aga
             stop.set()
             await soon(working)
         await communicator.close()
+
+
+@pytest.mark.slow
+async def test_the_dead_are_forgotten_once_they_hold_nothing(folder, owner):
+    """In the store and in the folder; one that still holds something is kept, so that others know that they may have it."""
+    state = MemoryState()
+    store = MemoryStore(state)
+    async with Runner(MemoryStore(state), lease=3600) as gone, Runner(MemoryStore(state), lease=3600) as idle:
+        await store.open()
+        process = await gone.create(Sum, {"numbers": [1, 2]})
+        for found in (owner(gone.owner), owner(idle.owner)):
+            end(found)
+        alive = owner("alive")
+        (folder / "half.17.new").touch()
+        deaths = Deaths(Presence(folder))
+
+        await deaths.clear(store)
+        assert Presence(folder).known() == {gone.owner, "alive"}
+        assert [row.name for row in await store.owners()] == [gone.owner]
+        assert not list(folder.glob("*.new"))
+
+        await store.join("heir", lease=3600)
+        await store.claim(process.pid, owner="heir", dead=deaths.known())
+        await deaths.clear(store)
+        assert Presence(folder).known() == {"alive"}
+        assert [row.name for row in await store.owners()] == ["heir"]
+        assert deaths.known() == set()
+        end(alive)
+        await store.close()

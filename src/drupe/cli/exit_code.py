@@ -47,7 +47,7 @@ MEANING: Final[Mapping[ExitCode, str]] = MappingProxyType(
         ExitCode.MESSAGE: "a message could not be sent, or nobody answered",
         ExitCode.REFUSED: "an order to a process was refused",
         ExitCode.AILING: "`drupe doctor` found something that does not work",
-        ExitCode.FAILING: "the workers of `drupe worker --processes` end before they are at work",
+        ExitCode.FAILING: "the workers of `drupe worker` end before they are at work, again and again",
         ExitCode.INTERRUPTED: "interrupted; the process goes on with `drupe resume`",
     }
 )

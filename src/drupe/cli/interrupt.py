@@ -15,12 +15,15 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextlib.contextmanager
-def listening(asked: Callable[[], None], notice: Callable[[], str]) -> Iterator[None]:
+def listening(
+    asked: Callable[[], None], notice: Callable[[], str], *, then: signal.Handlers = signal.SIG_DFL
+) -> Iterator[None]:
     """Have the first SIGINT or SIGTERM asked for a stop; after it, both have the effect they had in the beginning: the end.
 
     Args:
         asked: called on the running loop as soon as that is free.
         notice: gets what is written to the standard error at once; called in the middle of anything.
+        then: what further ones do. Somebody whose parent decides about that ignores them.
     """
     loop = asyncio.get_running_loop()
     heard: list[int] = []
@@ -28,7 +31,7 @@ def listening(asked: Callable[[], None], notice: Callable[[], str]) -> Iterator[
     def first(number: int, frame: FrameType | None) -> None:
         heard.append(number)
         for each in SIGNALS:
-            signal.signal(each, signal.SIG_DFL)
+            signal.signal(each, then)
         with contextlib.suppress(OSError):
             os.write(2, notice().encode())
         loop.call_soon_threadsafe(asked)

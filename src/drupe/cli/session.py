@@ -49,15 +49,6 @@ class Session:
 
         return profile.load(flags=self.flags)
 
-    def words(self) -> list[str]:
-        """Get the global flags as they would be written to give another command the same."""
-        found = [f"--{name}" for name in ("json", "debug") if getattr(self, name)] + ["--no-color"] * self.plain
-        for name, value in self.flags.items():
-            flag = "--import" if name == "imports" else f"--{name.replace('_', '-')}"
-            for each in value if isinstance(value, list) else [value]:
-                found += [flag, str(each)]
-        return found
-
     # --- writing -------------------------------------------------------------------------------------------
 
     @property

@@ -4,21 +4,34 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import click
 
 from drupe.cli.class_path import CLASS_PATH
 from drupe.cli.exit_code import ExitCode
+from drupe.cli.heart import Alone, Ear, Heart
+from drupe.cli.parent import become_parent
 from drupe.cli.pid import chosen, name, short
+from drupe.cli.readiness import Readiness, forget
 from drupe.cli.run import bring_classes, remember
 from drupe.cli.session import Session, global_flags, session_of
+from drupe.cli.wire import WIRE, Wire
 from drupe.interfaces.communicator import DEFAULT_QUEUE
 
 _SOON = 2.0
 """Seconds in which a worker that has a slot takes what was submitted: what it says to it, the one who asked still hears."""
+
+
+def _writable(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse a file that could not be written when it is time."""
+    file = Path(value or "")
+    if value is not None and (file.is_dir() or not os.access(file.absolute().parent, os.W_OK | os.X_OK)):
+        raise click.BadParameter(f"expected a file in a folder that can be written to, got {value!r}")
+    return value
+
 
 _queue = click.option("--queue", default=DEFAULT_QUEUE, show_default=True, metavar="NAME", help="Which queue of tasks.")
 
@@ -30,35 +43,44 @@ _queue = click.option("--queue", default=DEFAULT_QUEUE, show_default=True, metav
     "--grace", type=click.FloatRange(0), default=30.0, show_default=True, metavar="SECONDS", help="For steps to end."
 )
 @click.option(
-    "--processes", type=click.IntRange(1), help="So many workers, each in a program of its own, and a parent."
+    "--processes",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="So many workers, each in a program of its own.",
 )
-@click.option("--heart", type=int, hidden=True)
+@click.option("--alone", is_flag=True, help="Be the worker, and have no parent.")
+@click.option("--ready-file", callback=_writable, metavar="FILE", help="Has the pid in it, as long as tasks are taken.")
 @global_flags()
 @click.pass_context
-def worker(
-    context: click.Context, *, slots: int, queue: str, grace: float, processes: int | None, heart: int | None
-) -> int:
+def worker(context: click.Context, /, *, processes: int, alone: bool, ready_file: str | None, **given: Any) -> int:
     """Run what is submitted, and what nobody runs any more, until Ctrl-C or SIGTERM.
 
     Then nothing new is begun, and running steps have time to end; what does not end is repeated by whoever runs it
     next. A second signal ends at once. Any number of workers may share a store.
 
-    With --processes the workers are children of a small program that runs nothing itself: one that dies is started anew,
-    one that is frozen is ended, and signals are handed on.
+    The worker is the child of a small program that runs nothing itself: if it dies another one is started, if it is
+    frozen it is ended, and signals are handed on. With --alone there is none. systemd is told when tasks are taken.
     """
     session = session_of(context)
-    if processes is not None:
-        from drupe.cli.nursery import Nursery
-
-        words = ["worker", "--slots", str(slots), "--queue", queue, "--grace", str(grace), *session.words()]
-        command = [sys.executable, "-m", "drupe", *words]
-        return Nursery(command, processes, patience=session.settings.lease, note=session.note).run()
+    if alone and processes > 1:
+        raise click.UsageError("--alone is one worker, without a parent; --processes takes one")
+    patience = session.settings.patience  # what is wrong with the settings is told here, once
+    ear: Ear
+    if alone:
+        readiness = Readiness(os.environ, file=ready_file, note=session.note)
+        ear = Alone(readiness, f"takes tasks from queue {given['queue']!r}, {given['slots']} slots")
+    else:
+        wire = os.environ.pop(WIRE, None) or become_parent(processes, patience=patience, ready_file=ready_file)
+        forget(os.environ)
+        ear = Wire(int(wire), lambda: os.kill(os.getpid(), signal.SIGTERM))
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # it writes to the terminal, also if that is to stop others
     for error in bring_classes(session):
         session.note(f"warning: {error}")
-    return asyncio.run(_work(session, slots=slots, queue=queue, grace=grace, heart=heart))
+    return asyncio.run(_work(session, ear, **given))
 
 
-async def _work(session: Session, *, slots: int, queue: str, grace: float, heart: int | None) -> ExitCode:
+async def _work(session: Session, ear: Ear, *, slots: int, queue: str, grace: float) -> ExitCode:
     from drupe.cli.interrupt import listening
     from drupe.cli.log import logged
     from drupe.cli.progress import Lines
@@ -70,44 +92,36 @@ async def _work(session: Session, *, slots: int, queue: str, grace: float, heart
         async with open_worker(session.settings, slots=slots, queue=queue) as working:
             runner = working.runner
             runner.add_listener(Lines(session.note).listener)
-            farewell = Farewell(runner, grace, lambda: _end(session, runner.running()))
+            farewell = Farewell(runner, grace, lambda: _end(session, ear, runner.running()))
             farewell.start()
+            heart = Heart(ear, runner.health.ailment)
 
             def ask() -> None:
                 runner.stop()  # at once: after a step that blocked the loop, the next one must not slip in
                 stop.set()
 
             def notice() -> str:
+                heart.wind_down()
                 farewell.begin()
                 return "stopping: running steps have time to end; again, and it ends at once\n"
 
-            with listening(ask, notice):
+            def ready() -> None:
                 session.say(f"worker {runner.owner}: {slots} slots, queue {queue!r}")
-                with _beating(heart):
-                    abandoned = await working.work(stop, grace=grace)
+                heart.start()
+
+            with listening(ask, notice, then=ear.then):
+                try:
+                    abandoned = await working.work(stop, grace=grace, ready=ready)
+                finally:
+                    heart.stop()
             _name(session, abandoned)
         farewell.stop()
     return ExitCode.OK
 
 
-@contextlib.contextmanager
-def _beating(wire: int | None) -> Iterator[None]:
-    """Tell the parent, if there is one, that this program lives; when there is none any more, stop as by SIGTERM."""
-    if wire is None:
-        yield
-        return
-    from drupe.cli.nursery import Heart
-
-    heart = Heart(wire, lambda: os.kill(os.getpid(), signal.SIGTERM))
-    heart.start()
-    try:
-        yield
-    finally:
-        heart.stop()
-
-
-def _end(session: Session, abandoned: Iterable[Any]) -> None:
+def _end(session: Session, ear: Ear, abandoned: Iterable[Any]) -> None:
     """End although a step blocks the loop; called on another thread, when nothing is held here any more."""
+    ear.close()
     _name(session, abandoned)
     os._exit(ExitCode.OK)
 

@@ -7,6 +7,7 @@ often: that is two system calls for each of them. It is a hint: looking through 
 import asyncio
 from typing import Final
 
+from drupe.interfaces.store import Store
 from drupe.runtime.clock import tick
 from drupe.service.presence import Presence
 
@@ -40,6 +41,18 @@ class Deaths:
                 return False
             await asyncio.sleep(min(self._interval, left))
         return True
+
+    async def clear(self, store: Store) -> None:
+        """Forget those dead who hold nothing any more, in the store and here: nobody will ask for them.
+
+        Raises:
+            StoreError: the store could not be asked.
+        """
+        self._presence.tidy()
+        for owner in sorted(self._dead):
+            if not await store.held(owner):  # and it will never hold anything
+                await store.leave(owner)
+                self._presence.forget(owner)
 
     def known(self) -> set[str]:
         """Get everybody who is known to be dead; those who were dead before are not tried again."""

@@ -109,6 +109,13 @@ SETTINGS: Final = (
         purpose="how long a process belongs to a program that has gone silent",
     ),
     Setting(
+        name="patience",
+        type=Annotated[float, msgspec.Meta(ge=0.1, le=86_400)],
+        default=5.0,
+        expected="a number of seconds from 0.1 to 86400",
+        purpose="how long a worker may be stopped (SIGSTOP) before its parent ends it",
+    ),
+    Setting(
         name="attempts",
         type=Annotated[int, msgspec.Meta(ge=1, le=1000)],
         default=5,
@@ -168,6 +175,8 @@ class Settings:
     """None keeps all."""
     max_state_bytes: int
     lease: float
+    """Seconds."""
+    patience: float
     """Seconds."""
     attempts: int
     broker: str

@@ -30,6 +30,7 @@ from drupe.runtime.probe import quiet
 from drupe.service.attendant import POLL, Attendant
 from drupe.service.contact import Contact
 from drupe.service.desk import Desk
+from drupe.service.health import Health
 from drupe.service.lease import Lease
 from drupe.service.overruling import Overruling
 from drupe.service.parking import AFTER as PARKING
@@ -106,6 +107,8 @@ class Runner:
             else Contact(communicator, self._host, Desk(self.attend, self.progress, self.attendance))
         )
         self._lease = Lease(store, self.owner, lease, self._fenced)
+        self.health = Health(self._lease, communicator)
+        """Whether others can rely on it; as long as it is open."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
     # --- life ----------------------------------------------------------------------------------------------

@@ -97,8 +97,15 @@ class Worker:
         self._left: dict[str, str] = {}
         """Processes that cannot be run here, and why: each is told of once."""
 
-    async def work(self, stop: asyncio.Event, *, grace: float = GRACE) -> list[Any]:
+    async def work(
+        self, stop: asyncio.Event, *, grace: float = GRACE, ready: Callable[[], object] = lambda: None
+    ) -> list[Any]:
         """Work until ``stop`` is set, then let running steps end.
+
+        Args:
+            stop: says when.
+            grace: seconds that they have.
+            ready: called once tasks are taken.
 
         Returns:
             The processes whose step did not end within ``grace`` seconds; whoever runs them next takes it again.
@@ -108,6 +115,7 @@ class Worker:
         """
         launcher = Launcher(self._runner, self._registry, self._slots, more=self.stir)
         subscription = await self._communicator.subscribe_task(launcher, queue=self._queue, prefetch=self._count)
+        ready()
         loop = asyncio.get_running_loop()
         sweeping, stopping = loop.create_task(self._sweep_again_and_again()), loop.create_task(stop.wait())
         beside = [loop.create_task(work()) for work in (self._park_again_and_again, self._hear_of_deaths)]
@@ -212,6 +220,10 @@ class Worker:
         while self._deaths is not None and not self._runner.stopping:
             if await self._deaths.next(timeout=self._sweep):
                 self._stirred.set()
+            try:
+                await self._deaths.clear(self._runner.store)
+            except (StoreError, OSError) as error:
+                _LOG.warning("those who died could not be forgotten: %s", error)
 
     async def _park_again_and_again(self) -> None:
         while not self._runner.stopping:
