@@ -87,6 +87,12 @@ class UpcastError(SnapshotError):
     code = "upcast"
 
 
+class NewerVersionError(SnapshotError):
+    """A checkpoint was saved by a newer version of the class than the one at hand; newer code can go on with it."""
+
+    code = "newer-version"
+
+
 class UnknownClassError(DrupeError, LookupError):
     """No process class of this name is at hand; nothing is imported because data says so."""
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drupe.core.upcast import Upcast, migrate, upcast, upcasts_of
-from drupe.errors import DefinitionError, UpcastError
+from drupe.errors import DefinitionError, NewerVersionError, UpcastError
 
 
 class First:
@@ -93,7 +93,7 @@ def test_a_gap_in_the_chain_names_the_version_that_is_missing():
 
 
 def test_a_state_that_is_newer_than_the_code_is_refused():
-    with pytest.raises(UpcastError, match="saved by version 5 of the class, and the code here is version 3"):
+    with pytest.raises(NewerVersionError, match="saved by version 5 of the class, and the code here is version 3"):
         migrate(state(), saved_version=5, version=3, upcasts=upcasts_of(First))
 
 
@@ -120,7 +120,7 @@ def test_what_is_no_exception_of_the_upcast_goes_through():
 def test_each_version_between_is_passed_once_and_in_order(saved, version):
     upcasts = {step: Upcast(step, lambda state, step=step: {"seen": [*state["seen"], step]}) for step in range(1, 20)}
     if saved > version:
-        with pytest.raises(UpcastError):
+        with pytest.raises(NewerVersionError):
             migrate({"seen": []}, saved_version=saved, version=version, upcasts=upcasts)
     else:
         after = migrate({"seen": []}, saved_version=saved, version=version, upcasts=upcasts)

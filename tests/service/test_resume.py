@@ -20,8 +20,8 @@ from drupe.errors import (
     DuplicateProcessError,
     ExceptedError,
     KilledError,
+    NewerVersionError,
     OwnedError,
-    SnapshotError,
     UnknownClassError,
     UnknownProcessError,
     UpcastError,
@@ -293,8 +293,11 @@ async def test_older_code_leaves_what_newer_code_wrote_alone(runner):
         process = await one.launch(new)
         await reached(process, State.WAITING)
     async with runner(registry=registry_of(old)) as other:
-        with pytest.raises(SnapshotError, match="version 2"):
+        before = await other.store.record(process.pid)
+        with pytest.raises(NewerVersionError, match="version 2"):
             await other.resume(process.pid)
+        assert await other.store.record(process.pid) == before
+        assert [row.pid for row in await other.store.free()] == [process.pid]  # for whoever has the newer code
 
 
 # --- what is damaged ---------------------------------------------------------------------------------------------

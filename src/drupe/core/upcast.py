@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from drupe.errors import DefinitionError, UpcastError
+from drupe.errors import DefinitionError, NewerVersionError, UpcastError
 
 State: TypeAlias = dict[str, Any]
 """What was saved: ``inputs``, ``outputs``, ``ctx``, ``fields``, ``stage``, ``cursor``."""
@@ -88,10 +88,11 @@ def migrate(
     The state that is given may be changed on the way.
 
     Raises:
-        UpcastError: it is of a newer version than the class, an upcast is missing, or one failed.
+        NewerVersionError: it is of a newer version than the class.
+        UpcastError: an upcast is missing, or one failed.
     """
     if saved_version > version:
-        raise UpcastError(
+        raise NewerVersionError(
             f"saved by version {saved_version} of the class, and the code here is version {version}; "
             "run newer code, nothing is brought down"
         )

@@ -108,6 +108,7 @@ def restore(process: Any, life: Life, snapshot: Snapshot) -> None:
 
     Raises:
         SnapshotError: the snapshot does not fit the class.
+        NewerVersionError: it is of a newer version than the class.
         UpcastError: it is of an older version and could not be brought up.
     """
     try:

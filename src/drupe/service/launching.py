@@ -35,6 +35,7 @@ _REFUSALS: Final = (
     errors.DefinitionError,
     errors.DuplicateProcessError,
     errors.InputError,
+    errors.NewerVersionError,
     errors.SnapshotError,
     errors.TooLargeError,
     errors.UnknownClassError,

@@ -79,7 +79,8 @@ class StoredRecovery:
             UnknownProcessError: there is no such process.
             UnknownClassError: its class is not at hand.
             CorruptedError: its bytes are damaged.
-            SnapshotError: the checkpoint does not fit the class. One that could not be brought up to date
+            SnapshotError: the checkpoint does not fit the class; one of a newer version of it (`NewerVersionError`) is for
+                programs that have that. One that could not be brought up to date
                 (`UpcastError`) leaves the process paused, with the error as its status.
         """
         async with self.taking(pid):

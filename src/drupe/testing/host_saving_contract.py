@@ -18,6 +18,7 @@ from drupe.errors import (
     DefinitionError,
     ExceptedError,
     KilledError,
+    NewerVersionError,
     SnapshotError,
     UnknownClassError,
     UnsavableError,
@@ -287,8 +288,8 @@ class HostSavingContract(HostCase):
         class Older(Process):
             version = 0
 
-        for wrong in (Newer, Older):
-            with pytest.raises(UpcastError):
+        for wrong, error in ((Newer, UpcastError), (Older, NewerVersionError)):
+            with pytest.raises(error):
                 load(data, registry=Single(wrong))
 
     async def test_a_field_that_the_class_lost_is_refused_by_name(self, bench: Bench) -> None:
