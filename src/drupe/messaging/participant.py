@@ -53,6 +53,9 @@ from drupe.runtime.ids import RandomIds
 
 _LOG: Final = logging.getLogger("drupe.messaging")
 
+PARTING: Final = 10.0
+"""Seconds that what is done for others, and the queues of tasks, have to end when a participant is closed."""
+
 
 class Participant:
     """A communicator; see `drupe.interfaces.communicator.Communicator`.
@@ -110,6 +113,24 @@ class Participant:
         if self._closed:
             return
         self._closed = True
+        # Where tasks lie in a database, that may be frozen. What is held here is put back by who finds us gone, then.
+        until = asyncio.get_running_loop().time() + PARTING
+        try:
+            async with asyncio.timeout_at(until):
+                await self._end_work()
+        except TimeoutError:
+            _LOG.warning("what was being done for others has not ended within %g s, and is not waited for", PARTING)
+        await self._link.close()
+        try:
+            async with asyncio.timeout_at(until):
+                await self.tasks.forget(self._link.address)
+        except TimeoutError:
+            _LOG.warning("the queues of tasks have not answered within %g s, and are not waited for", PARTING)
+        finally:
+            self._calls.close(self._closed_error())
+            self._tell_closed(failure)
+
+    async def _end_work(self) -> None:
         for consumer in self._consumers.values():
             await consumer.end()
         working = chain(
@@ -122,10 +143,6 @@ class Participant:
             for task in others:
                 task.cancel()
             await asyncio.wait(others)
-        await self._link.close()
-        await self.tasks.forget(self._link.address)
-        self._calls.close(self._closed_error())
-        self._tell_closed(failure)
 
     def is_closed(self) -> bool:
         """Tell whether it is closed."""

@@ -1,6 +1,7 @@
 """Running stored processes in this interpreter: create, start, resume, wait, stop."""
 
 import asyncio
+import logging
 import os
 import platform
 from collections.abc import Mapping
@@ -17,7 +18,14 @@ from drupe.engine.listener import ProcessListener
 from drupe.engine.process import Process
 from drupe.engine.progress import is_active, step_of
 from drupe.engine.registry import ClassRegistry
-from drupe.errors import ChildMismatchError, ClosedError, DrupeError, DuplicateProcessError, FencedError
+from drupe.errors import (
+    ChildMismatchError,
+    ClosedError,
+    DuplicateProcessError,
+    FencedError,
+    StoreError,
+    StoreUnavailableError,
+)
 from drupe.interfaces.ambient import Clock, Ids, Probe
 from drupe.interfaces.communicator import FarCommunicator
 from drupe.interfaces.registry import Registry
@@ -41,8 +49,12 @@ from drupe.version import __version__
 
 P = TypeVar("P", bound=Process)
 
+_LOG: Final = logging.getLogger("drupe.service")
+
 LEASE: Final = 10.0
 """Seconds that an owner keeps its processes without a sign of life, on one machine."""
+PARTING: Final = 5.0
+"""Seconds that a store has to answer those who leave: what it does not hear, it finds out by the lease."""
 _LOOKS: Final = 0.1
 _SETTLES: Final = 0.05
 
@@ -89,6 +101,9 @@ class Runner:
         self.queue: str | None = None
         """What it is given tasks from, and how many at a time, if somebody does."""
         self.slots: int | None = None
+        self.fenced: str | None = None
+        """Why nothing here is its own any more, once that is so; `lost` waits for it."""
+        self._is_fenced = asyncio.Event()
         self._presence = presence
         self._seconds = lease
         self._host = StoredHost(store, self.owner, clock=clock or SystemClock(), ids=ids, probe=probe)
@@ -105,7 +120,7 @@ class Runner:
             if communicator is None
             else Contact(communicator, self._host, Desk(self.attend, self.progress, self.attendance))
         )
-        self._lease = Lease(store, self.owner, lease, self._fenced)
+        self._lease = Lease(store, self.owner, lease, self._lose)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     # --- life ----------------------------------------------------------------------------------------------
@@ -115,6 +130,7 @@ class Runner:
         try:
             if self._presence is not None:
                 self._presence.announce(self.owner)
+            asked = self._lease.now()
             await self.store.join(self.owner, lease=self._seconds)
         except BaseException:
             if self._presence is not None:
@@ -122,31 +138,61 @@ class Runner:
             await self.store.close()
             raise
         self._loop = asyncio.get_running_loop()
-        self._lease.start()
+        self._lease.start(asked)
         self._attendant.open()
         self._stall.start()
-        if self._contact is not None:
-            await self._contact.open()
+        try:
+            if self._contact is not None:
+                await self._contact.open()
+        except BaseException:
+            await self._leave()
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop where every process stands, release what is owned, and close the store."""
-        self._lease.stop()
+        """Stop where every process stands, release what is owned, and close the store. A store that does not answer is not waited for.
+
+        Raises:
+            StoreError: the owner could not be taken out of the store; what it held is free when its lease has run out.
+        """
+        await self._leave()
+
+    async def _leave(self) -> None:
         self._stall.stop()
         await self._attendant.close()
         while tasks := self._tasks():
-            await _cancelled(tasks)
-        self._give_up(ClosedError, "its runner was left; it goes on where it is resumed")
-        if self._contact is not None:
-            await self._contact.close()
+            if await _cancelled(tasks, within=PARTING):  # what they wait for may never come
+                self._give_up()
+        self._lease.stop()  # not before: what was on its way to the store was to arrive there
+        self._give_up()
         try:
-            await self.store.leave(self.owner)
+            if self._contact is not None:
+                await self._contact.close()
         finally:
-            if self._presence is not None:
-                self._presence.withdraw(self.owner)
-            await self.store.close()
+            try:
+                await self._taken_out()
+            finally:
+                if self._presence is not None:
+                    self._presence.withdraw(self.owner)
+                await self.store.close()
+
+    async def _taken_out(self) -> None:
+        try:
+            try:
+                async with asyncio.timeout(PARTING):
+                    await self.store.leave(self.owner)
+            except TimeoutError:
+                raise StoreUnavailableError(
+                    f"the store has not answered for {PARTING:g} s: what {self.owner} held is free when its lease has run out"
+                ) from None
+        except StoreError as error:
+            if self.fenced is None:
+                raise
+            _LOG.warning(
+                "%s, which has given up all it ran, could not be taken out of the store: %s", self.owner, error
+            )
 
     # --- processes -----------------------------------------------------------------------------------------
 
@@ -311,20 +357,38 @@ class Runner:
     def _tasks(self) -> list[asyncio.Task[Any]]:
         return [process._life.task for process in self._host.live.values() if process._life.task is not None]
 
-    def _fenced(self) -> None:
+    async def lost(self) -> str:
+        """Wait until nothing here is its own any more, and get why: it was declared dead, or could not renew its lease.
+
+        By then all it ran is given up, and who waits for one of those got a `FencedError`.
+        """
+        await self._is_fenced.wait()
+        return str(self.fenced)
+
+    def _lose(self, reason: str) -> None:
         """Nothing here is ours any more; called on the lease's thread."""
         if self._loop is not None:
-            bridge.hop(self._loop, self._give_up, FencedError, f"its owner {self.owner} was declared dead")
+            bridge.hop(self._loop, self._fence, reason)
 
-    def _give_up(self, kind: type[DrupeError], reason: str) -> None:
+    def _fence(self, reason: str) -> None:
+        """Take no more steps, cancel what those that run await, and tell whoever waits for one."""
+        self.fenced = reason
+        self.stop()
+        for process in self.living():
+            process._life.evict(FencedError(f"process {process.pid} is given up by {self.owner}: {reason}"))
+        self._is_fenced.set()
+
+    def _give_up(self) -> None:
         """Take no more steps, and tell whoever waits for one."""
         self.stop()
         for process in self.living():
-            process._life.abandon(kind(f"process {process.pid}: {reason}"))
+            why = "its runner was left; it goes on where it is resumed"
+            process._life.abandon(ClosedError(f"process {process.pid}: {why}"))
             process._life.nudge()
 
 
-async def _cancelled(tasks: list[asyncio.Task[Any]]) -> None:
+async def _cancelled(tasks: list[asyncio.Task[Any]], *, within: float | None = None) -> bool:
+    """Cancel tasks and wait for their end, or for so many seconds; whether some are left."""
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    return bool((await asyncio.wait(tasks, timeout=within))[1])

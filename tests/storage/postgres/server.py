@@ -1,5 +1,6 @@
 """A PostgreSQL server of one's own: in a folder, and on a socket there, that nobody else has."""
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -108,7 +109,25 @@ class Server:
         """End it in good order, whoever is still connected."""
         self._end(signal.SIGINT)
 
+    def freeze(self) -> None:
+        """Stop all of its programs, whose machine goes on: it takes connections, and what is sent, and nobody answers."""
+        self._send_to_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Have it go on."""
+        self._send_to_all(signal.SIGCONT)
+
+    def _send_to_all(self, number: int) -> None:
+        if self._process is None:
+            return
+        pid = self._process.pid
+        self._process.send_signal(number)  # the first one first: it starts no others then
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(child), number)
+
     def _end(self, number: int) -> None:
+        self.thaw()
         process, self._process = self._process, None
         if process is None:
             return

@@ -42,7 +42,7 @@ class Reader:
 
     def begin(self) -> None:
         """Nothing to get ready."""
-        self._session.hurry.clear()
+        self._session.be_ready()
 
     def end(self) -> None:
         """Close the connection."""
