@@ -2,17 +2,14 @@
 
 import asyncio
 import contextlib
-import os
-import signal
 import sys
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
 
 from drupe.cli.class_path import CLASS_PATH
 from drupe.cli.exit_code import ExitCode
-from drupe.cli.pid import chosen, name, short
+from drupe.cli.pid import chosen
 from drupe.cli.run import bring_classes, remember
 from drupe.cli.session import Session, global_flags, session_of
 from drupe.interfaces.communicator import DEFAULT_QUEUE
@@ -32,12 +29,16 @@ _queue = click.option("--queue", default=DEFAULT_QUEUE, show_default=True, metav
 @click.option(
     "--processes", type=click.IntRange(1), help="So many workers, each in a program of its own, and a parent."
 )
+@click.option(
+    "--patience",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="Wait so long for a database or broker that is away.  [default: as long as it takes]",
+)
 @click.option("--heart", type=int, hidden=True)
 @global_flags()
 @click.pass_context
-def worker(
-    context: click.Context, *, slots: int, queue: str, grace: float, processes: int | None, heart: int | None
-) -> int:
+def worker(context: click.Context, /, *, processes: int | None, heart: int | None, **given: Any) -> int:
     """Run what is submitted, and what nobody runs any more, until Ctrl-C or SIGTERM.
 
     Then nothing new is begun, and running steps have time to end; what does not end is repeated by whoever runs it
@@ -45,76 +46,26 @@ def worker(
 
     With --processes the workers are children of a small program that runs nothing itself: one that dies is started anew,
     one that is frozen is ended, and signals are handed on.
+
+    A database or a broker that is away is waited for, also in the beginning. A worker that cannot renew its lease gives up what it
+    runs, which others take over, and joins anew.
     """
     session = session_of(context)
     if processes is not None:
         from drupe.cli.nursery import Nursery
 
-        words = ["worker", "--slots", str(slots), "--queue", queue, "--grace", str(grace), *session.words()]
-        command = [sys.executable, "-m", "drupe", *words]
+        words = [word for name, value in given.items() if value is not None for word in (f"--{name}", str(value))]
+        command = [sys.executable, "-m", "drupe", "worker", *words, *session.words()]
         return Nursery(command, processes, patience=session.settings.lease, note=session.note).run()
+    from drupe.cli.working import Working
+
     for error in bring_classes(session):
         session.note(f"warning: {error}")
-    return asyncio.run(_work(session, slots=slots, queue=queue, grace=grace, heart=heart))
 
+    async def work() -> ExitCode:
+        return await Working(session, **given, heart=heart).run()
 
-async def _work(session: Session, *, slots: int, queue: str, grace: float, heart: int | None) -> ExitCode:
-    from drupe.cli.interrupt import listening
-    from drupe.cli.log import logged
-    from drupe.cli.progress import Lines
-    from drupe.service.farewell import Farewell
-    from drupe.service.wiring import open_worker
-
-    stop = asyncio.Event()
-    with logged(session):
-        async with open_worker(session.settings, slots=slots, queue=queue) as working:
-            runner = working.runner
-            runner.add_listener(Lines(session.note).listener)
-            farewell = Farewell(runner, grace, lambda: _end(session, runner.running()))
-            farewell.start()
-
-            def ask() -> None:
-                runner.stop()  # at once: after a step that blocked the loop, the next one must not slip in
-                stop.set()
-
-            def notice() -> str:
-                farewell.begin()
-                return "stopping: running steps have time to end; again, and it ends at once\n"
-
-            with listening(ask, notice):
-                session.say(f"worker {runner.owner}: {slots} slots, queue {queue!r}")
-                with _beating(heart):
-                    abandoned = await working.work(stop, grace=grace)
-            _name(session, abandoned)
-        farewell.stop()
-    return ExitCode.OK
-
-
-@contextlib.contextmanager
-def _beating(wire: int | None) -> Iterator[None]:
-    """Tell the parent, if there is one, that this program lives; when there is none any more, stop as by SIGTERM."""
-    if wire is None:
-        yield
-        return
-    from drupe.cli.nursery import Heart
-
-    heart = Heart(wire, lambda: os.kill(os.getpid(), signal.SIGTERM))
-    heart.start()
-    try:
-        yield
-    finally:
-        heart.stop()
-
-
-def _end(session: Session, abandoned: Iterable[Any]) -> None:
-    """End although a step blocks the loop; called on another thread, when nothing is held here any more."""
-    _name(session, abandoned)
-    os._exit(ExitCode.OK)
-
-
-def _name(session: Session, abandoned: Iterable[Any]) -> None:
-    for process in abandoned:
-        session.note(f"abandoned: {name(process.kind)} ({short(process.pid)}); its step is repeated by whoever is next")
+    return asyncio.run(work())
 
 
 @click.command(short_help="Have a worker run a process.")

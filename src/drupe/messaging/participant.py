@@ -53,7 +53,7 @@ from drupe.runtime.ids import RandomIds
 
 _LOG: Final = logging.getLogger("drupe.messaging")
 
-PARTING: Final = 10.0
+PARTING: Final = 5.0
 """Seconds that what is done for others, and the queues of tasks, have to end when a participant is closed."""
 
 
@@ -83,7 +83,7 @@ class Participant:
         """The queues of tasks."""
         self._clock = clock or SystemClock()
         self._ids = ids or RandomIds()
-        self._opened = self._closed = False
+        self._opened = self._closed = self._takes = False
         self._calls = Calls()
         self._load = Load()
         self._complaints = Complaints(_LOG, clock=clock)
@@ -123,7 +123,8 @@ class Participant:
         await self._link.close()
         try:
             async with asyncio.timeout_at(until):
-                await self.tasks.forget(self._link.address)
+                if self._takes:
+                    await self.tasks.forget(self._link.address)
         except TimeoutError:
             _LOG.warning("the queues of tasks have not answered within %g s, and are not waited for", PARTING)
         finally:
@@ -203,6 +204,7 @@ class Participant:
         self._check_open()
         if prefetch < 1:
             raise ValueError(f"prefetch is how many tasks are done at a time: at least 1, not {prefetch}")
+        self._takes = True
         handle = Handle(self._ids.pid(), self._end_consumer)
         awake = asyncio.Event()
         source = await self._open_source(queue, prefetch, awake.set)
@@ -214,6 +216,7 @@ class Participant:
     def pull(self, queue: str = DEFAULT_QUEUE) -> AbstractAsyncContextManager[AsyncIterator[HeldTask]]:
         """Get the tasks that are in a queue now."""
         self._check_open()
+        self._takes = True
         return pulling(queue, surroundings=self, holder=self._link.address)
 
     async def subscribe_rpc(self, callback: RpcCallback, identifier: str | None = None) -> Handle:

@@ -55,6 +55,8 @@ LEASE: Final = 10.0
 """Seconds that an owner keeps its processes without a sign of life, on one machine."""
 PARTING: Final = 5.0
 """Seconds that a store has to answer those who leave: what it does not hear, it finds out by the lease."""
+_FENCED: Final = 1.0
+"""Seconds for it where the store has not answered already, or knows."""
 _LOOKS: Final = 0.1
 _SETTLES: Final = 0.05
 
@@ -179,13 +181,14 @@ class Runner:
                 await self.store.close()
 
     async def _taken_out(self) -> None:
+        limit = PARTING if self.fenced is None else _FENCED
         try:
             try:
-                async with asyncio.timeout(PARTING):
+                async with asyncio.timeout(limit):
                     await self.store.leave(self.owner)
             except TimeoutError:
                 raise StoreUnavailableError(
-                    f"the store has not answered for {PARTING:g} s: what {self.owner} held is free when its lease has run out"
+                    f"the store has not answered for {limit:g} s: what {self.owner} held is free when its lease has run out"
                 ) from None
         except StoreError as error:
             if self.fenced is None:

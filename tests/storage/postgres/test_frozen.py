@@ -4,6 +4,7 @@ Its machine takes connections and whatever is sent, so no time-out of the networ
 """
 
 import asyncio
+import secrets
 import tempfile
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from drupe.errors import StoreUnavailableError
 from drupe.storage.postgres import PostgresStore, store
+from drupe.testing.host_case import until
 from drupe.testing.store_case import LEASE, ME, after, birth, step
 from tests.storage.postgres.server import QUICK, Server
 
@@ -42,8 +44,8 @@ def _little_time(monkeypatch):
 
 
 @pytest.fixture
-async def open_store(server, request):
-    place = f"{server.url()}&schema=f{abs(hash(request.node.name)) % 10**9}"
+async def open_store(server):
+    place = f"{server.url()}&schema=frozen_{secrets.token_hex(6)}"
 
     async def get(*owners, **given):
         found = PostgresStore(place, **given)
@@ -100,7 +102,7 @@ async def test_a_renewal_fails_in_a_sixth_of_its_lease_and_the_next_one_takes_an
     server.freeze()
     for _ in range(2):
         begun = time.monotonic()
-        with pytest.raises(StoreUnavailableError, match="has not answered for 0.5 s"):
+        with pytest.raises(StoreUnavailableError, match=r"has not answered for 0\.5 s"):
             await found.renew(ME, lease=3)
         assert time.monotonic() - begun < 2
     server.thaw()
@@ -133,9 +135,7 @@ async def test_who_listens_is_closed_too(server, open_store):
     found = await open_store(ME, telling=True)
     hints = []
     found.hints.hear(hints.append)
-    async with asyncio.timeout(20):
-        while len(hints) < 2:  # the second one says that it is connected
-            await asyncio.sleep(0.01)
+    await until(lambda: len(hints) > 1)  # the second one says that it is connected
     server.freeze()
     assert await closed(found) < 5
 

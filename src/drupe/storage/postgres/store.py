@@ -108,15 +108,19 @@ class PostgresStore:
         self._readers: list[Writer[tuple[Read, Any]]] = [
             Writer(Reader(session), name="drupe-store-reader", closed=self._closed, batch=8) for session in sessions
         ]
-        self._turn = itertools.cycle(self._readers)
+        self._turn = itertools.cycle(zip(self._readers, sessions, strict=True))
+        self._writing, self._patience = writing, patience
         self._beside: tuple[Writer[Any], ...] = (self._renewer, *self._readers)
         self._sessions = [writing, self._renewing, *sessions]
         self.tasks = PostgresTaskQueue(self._write, self._read)
 
     async def open(self) -> None:
-        await self._writer.start()
-        for each in self._beside:
-            await each.start()
+        try:
+            for each in (self._writer, *self._beside):
+                await each.start()
+        except asyncio.CancelledError:  # nobody waits any more for a server that lets itself be waited for
+            self._give_up()
+            raise
 
     async def close(self) -> None:
         for session in self._sessions:
@@ -240,10 +244,17 @@ class PostgresStore:
 
     def _write(self, place: str, write: Write, argument: Any) -> "Future[Any]":
         self._probe(place)
-        return self._writer.put((write, argument))
+        return self._limited(self._writer.put((write, argument)), self._writing)
 
     def _read(self, read: Callable[[Execute, A], R], argument: A) -> "Future[R]":
-        return next(self._turn).put((read, argument))
+        reader, session = next(self._turn)
+        return self._limited(reader.put((read, argument)), session)
+
+    def _limited(self, asked: "Future[R]", session: Session) -> "Future[R]":
+        """Have a server that says nothing count as one that is away; a `save`, of which there are many, has the lease for that."""
+        cutting = asyncio.get_running_loop().call_later(self._patience, session.cut)
+        asked.add_done_callback(lambda _: cutting.cancel())
+        return asked
 
     def _closed(self) -> BaseException:
         return StoreUnavailableError(f"store {self.shown}: it is not open (any more)")

@@ -1,0 +1,186 @@
+"""What `drupe worker` does all day: it joins, works, and joins anew when it was cut off, until it is told to stop.
+
+A store or a broker that is away when a worker begins may come up a moment later, as things do that are started together; one
+that goes away later may come back. Neither is a reason to end, and it is said each time that it is tried again.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from drupe.cli.exit_code import ExitCode
+from drupe.cli.interrupt import listening
+from drupe.cli.log import logged
+from drupe.cli.pid import name, short
+from drupe.cli.progress import Lines
+from drupe.cli.session import Session
+from drupe.errors import (
+    BrokerUnavailableError,
+    CommunicatorClosedError,
+    DeadlineError,
+    FencedError,
+    PeerLostError,
+    StoreUnavailableError,
+)
+from drupe.runtime.clock import tick
+from drupe.runtime.pauses import pauses
+from drupe.service.farewell import Farewell
+from drupe.service.wiring import open_worker
+
+if TYPE_CHECKING:
+    from drupe.service.runner import Runner
+
+_AWAY: Final = (StoreUnavailableError, BrokerUnavailableError, CommunicatorClosedError, DeadlineError, PeerLostError)
+_PAUSES: Final = 0.5, 30.0
+"""Seconds before it is tried again: the first time, and at most."""
+
+
+class Working:
+    """A worker, from its first try to join until it was told to stop.
+
+    Args:
+        session: whose settings hold, and who hears of it.
+        slots: how many processes take steps at a time.
+        queue: which queue of tasks.
+        grace: seconds that running steps have, once it is to stop.
+        patience: seconds that a store or a broker which is away is waited for; None: as long as it takes.
+        heart: a descriptor that leads to its parent, if there is one.
+    """
+
+    def __init__(
+        self, session: Session, *, slots: int, queue: str, grace: float, patience: float | None, heart: int | None
+    ) -> None:
+        self._session = session
+        self._slots = slots
+        self._queue = queue
+        self._grace = grace
+        self._patience = patience
+        self._wire = heart
+        self._stop = asyncio.Event()
+        self._joining: asyncio.Task[Any] | None = None
+        self._runner: Runner | None = None
+        self._farewell: Farewell | None = None
+        self._former: str | None = None
+        """Who it was before it was cut off; the store may know it still."""
+        self._since: float | None = None
+        """When it began to wait, if it does."""
+        self._waits = pauses(*_PAUSES)
+        self._beating = contextlib.ExitStack()
+
+    async def run(self) -> ExitCode:
+        """Work until the first signal.
+
+        Raises:
+            StoreError: the store cannot be opened, and it is no use to wait, or it was waited for long enough.
+            CommunicationError: likewise the broker cannot be reached.
+        """
+        with logged(self._session), self._beating, listening(self._ask, self._notice):
+            await self._join_again_and_again()
+        return ExitCode.OK
+
+    # --- the signal ----------------------------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        if self._runner is not None:
+            self._runner.stop()  # at once: after a step that blocked the loop, the next one must not slip in
+        self._stop.set()
+        if self._joining is not None:
+            self._joining.cancel()
+
+    def _notice(self) -> str:
+        if self._farewell is not None:
+            self._farewell.begin()
+        return "stopping: running steps have time to end; again, and it ends at once\n"
+
+    # --- joining -------------------------------------------------------------------------------------------
+
+    async def _join_again_and_again(self) -> None:
+        while not self._stop.is_set():
+            try:
+                await self._until_cut_off()
+            except FencedError as error:
+                self._session.note(f"{error}; it joins anew")
+            except _AWAY as error:
+                self._since, pause = self._since or tick(), next(self._waits)
+                if not self._is_to_wait(error, tick() + pause - self._since):
+                    raise
+                self._session.note(f"{error}; it is tried again in {pause:.1f} s")
+                self._beat()
+                await self._told_to_stop(within=pause)
+
+    async def _told_to_stop(self, *, within: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._stop.wait()
+
+    def _is_to_wait(self, error: BaseException, waited: float) -> bool:
+        """Tell whether it may help. A file that cannot be opened does not come up; one that was in use may be busy, or its disk full."""
+        if isinstance(error, StoreUnavailableError) and isinstance(self._session.settings.store, Path):
+            return self._former is not None and (self._patience is None or waited <= self._patience)
+        return self._patience is None or waited <= self._patience
+
+    async def _until_cut_off(self) -> None:
+        """Join and work; return when it was told to stop."""
+        self._joining = asyncio.current_task()
+        try:
+            async with open_worker(self._session.settings, slots=self._slots, queue=self._queue) as worker:
+                self._joining, self._runner = None, worker.runner
+                if self._former is not None:  # or what it held then would count as a failed attempt
+                    await self._runner.store.leave(self._former)
+                self._former, self._since, self._waits = self._runner.owner, None, pauses(*_PAUSES)
+                await self._work(worker)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._stop.is_set() or task is None or task.uncancel():
+                raise
+        finally:
+            self._joining = self._runner = None
+            if self._farewell is not None:
+                self._farewell.stop()
+                self._farewell = None
+
+    async def _work(self, worker: Any) -> None:
+        runner, session = worker.runner, self._session
+        runner.add_listener(Lines(session.note).listener)
+        self._farewell = Farewell(runner, self._grace, lambda: self._end(runner.running()))
+        self._farewell.start()
+        session.say(f"worker {runner.owner}: {self._slots} slots, queue {self._queue!r}")
+        self._beat()
+        self._name(await worker.work(self._stop, grace=self._grace))
+
+    # --- its end -------------------------------------------------------------------------------------------
+
+    def _end(self, abandoned: Iterable[Any]) -> None:
+        """End although a step blocks the loop; called on another thread, when nothing is held here any more."""
+        self._name(abandoned)
+        os._exit(ExitCode.OK)
+
+    def _name(self, abandoned: Iterable[Any]) -> None:
+        for process in abandoned:
+            self._session.note(
+                f"abandoned: {name(process.kind)} ({short(process.pid)}); its step is repeated by whoever is next"
+            )
+
+    # --- its parent ----------------------------------------------------------------------------------------
+
+    def _beat(self) -> None:
+        """From now on tell the parent, if there is one, that this program lives; when there is none any more, stop as by SIGTERM."""
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            self._beating.enter_context(_heart(wire))
+
+
+@contextlib.contextmanager
+def _heart(wire: int) -> Iterator[None]:
+    from drupe.cli.nursery import Heart
+
+    heart = Heart(wire, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    heart.start()
+    try:
+        yield
+    finally:
+        heart.stop()
