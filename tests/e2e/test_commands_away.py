@@ -178,3 +178,18 @@ def test_a_worker_that_was_declared_dead_joins_anew(tmp_path: Path, server: Serv
         assert line_with(frozen.stdout, "worker") != first
         frozen.send_signal(signal.SIGTERM)
         assert frozen.wait() == 0
+
+
+def test_who_runs_something_himself_gives_up_too_and_resumes_later(tmp_path: Path, server: Server) -> None:
+    server.start()
+    drupe = shell_for(tmp_path, server.url())
+    with drupe.started("run", "flows.py:Steps") as command:
+        pid = line_with(command.stdout, "").strip()
+        note(drupe, "step-2")
+        server.freeze()
+        assert command.wait(30) == 7
+        assert "could not be renewed for" in command.stderr.read()
+    server.thaw()
+    resumed = drupe("resume", pid)  # its lease has run out meanwhile
+    assert (resumed.code, resumed.out.splitlines()[-1]) == (0, "result: done")
+    assert [event["seq"] for event in history(drupe, pid)] == list(range(1, 13))
