@@ -30,7 +30,7 @@ from drupe.service.heeding import heed_orders, heed_work
 from drupe.service.presence import Presence
 from drupe.service.profile import LOCAL, Settings
 from drupe.service.runner import Runner
-from drupe.service.worker import SLOTS, Worker
+from drupe.service.worker import SLOTS, SWEEP, Worker
 from drupe.storage.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 _LONGEST: Final = 80
 """Bytes of the path of a folder for sockets: with what is in it, it has to stay below the 108 of the kernel."""
+_SWEEP: Final = 0.2
+"""Seconds between two looks for what nobody holds, at least. A fifth of a lease is enough: what it lapses for goes on by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +230,7 @@ async def open_worker(settings: Settings, *, slots: int = SLOTS, queue: str = DE
             dead=deaths.known,
             slots=slots,
             queue=queue,
+            sweep=min(SWEEP, max(settings.lease / 5, _SWEEP)),
             deaths=deaths,
         )
         if hints is not None:

@@ -47,9 +47,10 @@ class Server:
     by the next moment.
     """
 
-    def __init__(self, folder: Path, *settings: str, port: int | None = None) -> None:
+    def __init__(self, folder: Path, *settings: str, port: int | None = None, host: str = "127.0.0.1") -> None:
         self.folder = folder
         self.port = port
+        self.host = host
         self._settings = settings
         self._who = _unprivileged()
         self._process: subprocess.Popen[bytes] | None = None
@@ -70,11 +71,12 @@ class Server:
         hba = self.folder / "data" / "pg_hba.conf"
         hba.write_text(
             f"local all {SECRETIVE} scram-sha-256\nhost all {SECRETIVE} all scram-sha-256\n{hba.read_text()}"
+            f"hostssl all {USER} samenet trust\n"
         )
 
     def start(self) -> None:
         """Start it, and return when it takes connections."""
-        address = "" if self.port is None else "127.0.0.1"
+        address = "" if self.port is None else self.host
         settings = [
             f"unix_socket_directories={self.folder}",
             f"listen_addresses={address}",
