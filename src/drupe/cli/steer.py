@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -134,9 +133,8 @@ def _steer(session: Session, given: dict[str, Any], one: "One", many: "Many | No
     from drupe.service.wiring import open_remote
 
     async def ask() -> list[Receipt]:
-        async with AsyncExitStack() as stack:
+        async with open_remote(session.settings, deadline=deadline) as remote:
             async with within(deadline, "the store has not answered"):
-                remote = await stack.enter_async_context(open_remote(session.settings))
                 target = await found(remote.store, given)
             if target.query is not None and many is not None:
                 handles = await many(remote.controller, target.query)

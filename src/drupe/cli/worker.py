@@ -115,7 +115,7 @@ async def _submitted(
     from drupe.service.wiring import open_remote
 
     with logged(session):
-        async with open_remote(session.settings) as remote:
+        async with open_remote(session.settings, deadline=given["deadline"]) as remote:
             launch = await remote.controller.launch(process_class, inputs, pid=pid, queue=given["queue"])
             if not given["waits"]:
                 session.put({"pid": launch.pid}) if session.json else session.say(launch.pid)

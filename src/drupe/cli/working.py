@@ -127,10 +127,9 @@ class Working:
         """Join and work; return when it was told to stop."""
         self._joining = asyncio.current_task()
         try:
-            async with open_worker(self._session.settings, slots=self._slots, queue=self._queue) as worker:
+            settings, former = self._session.settings, self._former
+            async with open_worker(settings, slots=self._slots, queue=self._queue, former=former) as worker:
                 self._joining, self._runner = None, worker.runner
-                if self._former is not None:  # or what it held then would count as a failed attempt
-                    await self._runner.store.leave(self._former)
                 self._former, self._since, self._waits = self._runner.owner, None, pauses(*_PAUSES)
                 await self._work(worker)
         except asyncio.CancelledError:
