@@ -250,7 +250,7 @@ class OwnedError(StoreError):
 
 
 class FencedError(StoreError):
-    """The epoch or the checkpoint number is stale: someone else owns the process now; nothing was written."""
+    """Someone else owns the process, or may by now: epoch or checkpoint number are stale, or the lease lapses; nothing was written."""
 
     code = "fenced"
 

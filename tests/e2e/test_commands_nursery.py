@@ -100,14 +100,23 @@ def test_children_end_when_their_parent_does(drupe: Shell) -> None:
 
 
 def test_a_parent_whose_children_never_get_to_work_gives_up(drupe: Shell) -> None:
-    (drupe.folder / ".drupe").mkdir(mode=0o700)
-    (drupe.folder / ".drupe/store.db").write_bytes(b"no database" * 100)
+    (drupe.folder / "dies.py").write_text("import os\nos._exit(3)\n")
 
-    answer = drupe("worker", "--processes", "1")
+    answer = drupe("worker", "--import", "dies")
 
     assert answer.code == 13
     assert "giving up" in answer.err
-    assert answer.err.count("error: ") == 5
+    assert answer.err.count("a worker ended (exit code 3)") == 4
+
+
+def test_what_cannot_be_mended_by_another_worker_is_not_tried_again(drupe: Shell) -> None:
+    (drupe.folder / ".drupe").mkdir(mode=0o700)
+    (drupe.folder / ".drupe/store.db").write_bytes(b"no database" * 100)
+
+    answer = drupe("worker", "--processes", "2")
+
+    assert answer.code == 6
+    assert answer.err.count("error: ") in (1, 2)  # each may have said it before the first was heard
 
 
 def test_one_worker_has_a_parent_too_which_has_imported_next_to_nothing(drupe: Shell) -> None:

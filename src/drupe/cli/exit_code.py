@@ -41,7 +41,7 @@ MEANING: Final[Mapping[ExitCode, str]] = MappingProxyType(
         ExitCode.KILLED: "the process was killed",
         ExitCode.UNSUCCESSFUL: "the process finished, but not successfully",
         ExitCode.STORE: "the store or a checkpoint cannot be read or written",
-        ExitCode.OWNED: "another program runs the process",
+        ExitCode.OWNED: "another program runs the process, or may by now",
         ExitCode.PID: "no process, or more than one, has a pid that ends like this",
         ExitCode.CLASS: "the class of the process is not at hand",
         ExitCode.MESSAGE: "a message could not be sent, or nobody answered",

@@ -19,7 +19,7 @@ from typing import Final
 
 from drupe.cli.exit_code import ExitCode
 from drupe.cli.readiness import Readiness
-from drupe.cli.wire import INTERVAL, READY, STOPPING, UNWELL, WIRE
+from drupe.cli.wire import GIVING_UP, INTERVAL, READY, STOPPING, UNWELL, WIRE
 from drupe.runtime.clock import tick
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -55,7 +55,7 @@ class Child:
         wire.setblocking(False)
         self.pid, self.wire = pid, wire
         self._born = self.heard = self.well = tick()
-        self.started = self.takes = self.is_stopped = False
+        self.started = self.takes = self.is_stopped = self.gives_up = False
         self.running = True
 
     def start(self, command: list[str]) -> None:
@@ -89,6 +89,8 @@ class Child:
             self.started = self.takes = True
         if STOPPING in said:
             self.takes = False
+        if GIVING_UP in said:
+            self.gives_up = True
         if said.strip(UNWELL):
             self.well = self.heard
 
@@ -213,8 +215,9 @@ class Nursery:
     def _replace(self, child: Child) -> None:
         """Start another one in the place of one that ended."""
         how = _end_of(child.code or 0)
-        if not child.started and child.code == ExitCode.USAGE:  # what is wrong with how it is called stays so
-            self._give_up(ExitCode.USAGE)
+        usage = not child.started and child.code == ExitCode.USAGE  # what is wrong with how it is called stays so
+        if child.code is not None and (usage or child.gives_up):
+            self._give_up(child.code)
             return
         if child.failures >= _TRIES:
             self._note(f"a worker ended {_TRIES} times in a row before it was at work, lastly with {how}: giving up")
@@ -227,7 +230,7 @@ class Nursery:
             self._note(f"a worker cannot be started: {self._command[0]}: {error}")
             child.fail(started=False)
 
-    def _give_up(self, code: ExitCode) -> None:
+    def _give_up(self, code: int) -> None:
         self._code = code
         self._signals += 1
 

@@ -130,11 +130,13 @@ def _payload(text: str | None) -> Any:
 def _steer(session: Session, given: dict[str, Any], one: "One", many: "Many | None", deadline: float) -> ExitCode:
     from drupe.cli.log import logged
     from drupe.cli.reading import refuse_missing
+    from drupe.service.deadline import within
     from drupe.service.wiring import open_remote
 
     async def ask() -> list[Receipt]:
-        async with open_remote(session.settings) as remote:
-            target = await found(remote.store, given)
+        async with open_remote(session.settings, deadline=deadline) as remote:
+            async with within(deadline, "the store has not answered"):
+                target = await found(remote.store, given)
             if target.query is not None and many is not None:
                 handles = await many(remote.controller, target.query)
             else:

@@ -40,7 +40,7 @@ def status(context: click.Context, pids: Sequence[str], *, deadline: float) -> N
     refuse_missing(session.settings)
 
     async def ask() -> "list[Status]":
-        async with open_remote(session.settings) as remote:
+        async with open_remote(session.settings, deadline=deadline) as remote:
             whole = [await resolve(remote.store, pid) for pid in pids]
             return list(await asyncio.gather(*(remote.controller.status(pid, deadline=deadline) for pid in whole)))
 
@@ -89,7 +89,7 @@ def wait(context: click.Context, pid: str, *, deadline: float | None) -> int:
     refuse_missing(session.settings)
 
     async def follow() -> ExitCode:
-        async with open_remote(session.settings) as remote:
+        async with open_remote(session.settings, deadline=deadline) as remote:
             return await ended(session, remote, await resolve(remote.store, pid), deadline=deadline)
 
     return asyncio.run(follow())

@@ -17,7 +17,9 @@ WIRE: Final = "DRUPE_PARENT"
 READY: Final = b"r"
 """It takes tasks."""
 STOPPING: Final = b"s"
-"""It takes none any more."""
+"""It takes none any more, or for a while."""
+GIVING_UP: Final = b"g"
+"""It ends because it cannot get to work, or has waited for long enough; another one would, too."""
 WELL: Final = b"."
 """It lives, and does what others rely on."""
 UNWELL: Final = b"!"
@@ -44,11 +46,17 @@ class Wire:
     def ready(self) -> None:
         self._say(READY)
 
+    def waiting(self) -> None:
+        self._say(STOPPING)
+
     def stopping(self) -> None:
         self._say(STOPPING)
 
     def beat(self, ailment: str | None) -> bool:
         return self._say(WELL if ailment is None else UNWELL)
+
+    def give_up(self) -> None:
+        self._say(GIVING_UP)
 
     def close(self) -> None:
         """Leave the end of the wire to the end of the program: the parent waits for that."""

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,9 @@ import click
 
 from drupe.cli.class_path import CLASS_PATH
 from drupe.cli.exit_code import ExitCode
-from drupe.cli.heart import Alone, Ear, Heart
+from drupe.cli.heart import Alone, Ear
 from drupe.cli.parent import become_parent
-from drupe.cli.pid import chosen, name, short
+from drupe.cli.pid import chosen
 from drupe.cli.readiness import Readiness, forget
 from drupe.cli.run import bring_classes, remember
 from drupe.cli.session import Session, global_flags, session_of
@@ -51,6 +50,12 @@ _queue = click.option("--queue", default=DEFAULT_QUEUE, show_default=True, metav
 )
 @click.option("--alone", is_flag=True, help="Be the worker, and have no parent.")
 @click.option("--ready-file", callback=_writable, metavar="FILE", help="Has the pid in it, as long as tasks are taken.")
+@click.option(
+    "--give-up",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="End if a database or broker is away for so long.  [default: wait as long as it takes]",
+)
 @global_flags()
 @click.pass_context
 def worker(context: click.Context, /, *, processes: int, alone: bool, ready_file: str | None, **given: Any) -> int:
@@ -61,6 +66,9 @@ def worker(context: click.Context, /, *, processes: int, alone: bool, ready_file
 
     The worker is the child of a small program that runs nothing itself: if it dies another one is started, if it is
     frozen it is ended, and signals are handed on. With --alone there is none. systemd is told when tasks are taken.
+
+    A database or a broker that is away is waited for, also in the beginning. A worker that cannot renew its lease gives up what it
+    runs, which others take over, and joins anew.
     """
     session = session_of(context)
     if alone and processes > 1:
@@ -75,60 +83,15 @@ def worker(context: click.Context, /, *, processes: int, alone: bool, ready_file
         forget(os.environ)
         ear = Wire(int(wire), lambda: os.kill(os.getpid(), signal.SIGTERM))
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # it writes to the terminal, also if that is to stop others
+    from drupe.cli.working import Working
+
     for error in bring_classes(session):
         session.note(f"warning: {error}")
-    return asyncio.run(_work(session, ear, **given))
 
+    async def work() -> ExitCode:
+        return await Working(session, ear=ear, **given).run()
 
-async def _work(session: Session, ear: Ear, *, slots: int, queue: str, grace: float) -> ExitCode:
-    from drupe.cli.interrupt import listening
-    from drupe.cli.log import logged
-    from drupe.cli.progress import Lines
-    from drupe.service.farewell import Farewell
-    from drupe.service.wiring import open_worker
-
-    stop = asyncio.Event()
-    with logged(session):
-        async with open_worker(session.settings, slots=slots, queue=queue) as working:
-            runner = working.runner
-            runner.add_listener(Lines(session.note).listener)
-            farewell = Farewell(runner, grace, lambda: _end(session, ear, runner.running()))
-            farewell.start()
-            heart = Heart(ear, runner.health.ailment)
-
-            def ask() -> None:
-                runner.stop()  # at once: after a step that blocked the loop, the next one must not slip in
-                stop.set()
-
-            def notice() -> str:
-                heart.wind_down()
-                farewell.begin()
-                return "stopping: running steps have time to end; again, and it ends at once\n"
-
-            def ready() -> None:
-                session.say(f"worker {runner.owner}: {slots} slots, queue {queue!r}")
-                heart.start()
-
-            with listening(ask, notice, then=ear.then):
-                try:
-                    abandoned = await working.work(stop, grace=grace, ready=ready)
-                finally:
-                    heart.stop()
-            _name(session, abandoned)
-        farewell.stop()
-    return ExitCode.OK
-
-
-def _end(session: Session, ear: Ear, abandoned: Iterable[Any]) -> None:
-    """End although a step blocks the loop; called on another thread, when nothing is held here any more."""
-    ear.close()
-    _name(session, abandoned)
-    os._exit(ExitCode.OK)
-
-
-def _name(session: Session, abandoned: Iterable[Any]) -> None:
-    for process in abandoned:
-        session.note(f"abandoned: {name(process.kind)} ({short(process.pid)}); its step is repeated by whoever is next")
+    return asyncio.run(work())
 
 
 @click.command(short_help="Have a worker run a process.")
@@ -178,7 +141,7 @@ async def _submitted(
     from drupe.service.wiring import open_remote
 
     with logged(session):
-        async with open_remote(session.settings) as remote:
+        async with open_remote(session.settings, deadline=given["deadline"]) as remote:
             launch = await remote.controller.launch(process_class, inputs, pid=pid, queue=given["queue"])
             if not given["waits"]:
                 session.put({"pid": launch.pid}) if session.json else session.say(launch.pid)

@@ -53,6 +53,9 @@ from drupe.runtime.ids import RandomIds
 
 _LOG: Final = logging.getLogger("drupe.messaging")
 
+PARTING: Final = 5.0
+"""Seconds that what is done for others, and the queues of tasks, have to end when a participant is closed."""
+
 
 class Participant:
     """A communicator; see `drupe.interfaces.communicator.Communicator`.
@@ -80,7 +83,7 @@ class Participant:
         """The queues of tasks."""
         self._clock = clock or SystemClock()
         self._ids = ids or RandomIds()
-        self._opened = self._closed = False
+        self._opened = self._closed = self._takes = False
         self._calls = Calls()
         self._load = Load()
         self._complaints = Complaints(_LOG, clock=clock)
@@ -110,6 +113,25 @@ class Participant:
         if self._closed:
             return
         self._closed = True
+        # Where tasks lie in a database, that may be frozen. What is held here is put back by who finds us gone, then.
+        until = asyncio.get_running_loop().time() + PARTING
+        try:
+            async with asyncio.timeout_at(until):
+                await self._end_work()
+        except TimeoutError:
+            _LOG.warning("what was being done for others has not ended within %g s, and is not waited for", PARTING)
+        await self._link.close()
+        try:
+            async with asyncio.timeout_at(until):
+                if self._takes:
+                    await self.tasks.forget(self._link.address)
+        except TimeoutError:
+            _LOG.warning("the queues of tasks have not answered within %g s, and are not waited for", PARTING)
+        finally:
+            self._calls.close(self._closed_error())
+            self._tell_closed(failure)
+
+    async def _end_work(self) -> None:
         for consumer in self._consumers.values():
             await consumer.end()
         working = chain(
@@ -122,10 +144,6 @@ class Participant:
             for task in others:
                 task.cancel()
             await asyncio.wait(others)
-        await self._link.close()
-        await self.tasks.forget(self._link.address)
-        self._calls.close(self._closed_error())
-        self._tell_closed(failure)
 
     def is_closed(self) -> bool:
         """Tell whether it is closed."""
@@ -186,6 +204,7 @@ class Participant:
         self._check_open()
         if prefetch < 1:
             raise ValueError(f"prefetch is how many tasks are done at a time: at least 1, not {prefetch}")
+        self._takes = True
         handle = Handle(self._ids.pid(), self._end_consumer)
         awake = asyncio.Event()
         source = await self._open_source(queue, prefetch, awake.set)
@@ -197,6 +216,7 @@ class Participant:
     def pull(self, queue: str = DEFAULT_QUEUE) -> AbstractAsyncContextManager[AsyncIterator[HeldTask]]:
         """Get the tasks that are in a queue now."""
         self._check_open()
+        self._takes = True
         return pulling(queue, surroundings=self, holder=self._link.address)
 
     async def subscribe_rpc(self, callback: RpcCallback, identifier: str | None = None) -> Handle:

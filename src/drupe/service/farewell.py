@@ -4,6 +4,7 @@ What runs is given up, not decided upon. The owner is taken out of the store, so
 held, and the step that blocked is taken again by them.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -12,7 +13,7 @@ from drupe.errors import StoreError
 from drupe.runtime import bridge
 from drupe.runtime.clock import tick
 from drupe.runtime.pulse import Pulse
-from drupe.service.runner import Runner
+from drupe.service.runner import PARTING, Runner
 
 _LOG: Final = logging.getLogger("drupe.service")
 
@@ -53,8 +54,8 @@ class Farewell:
         if self._begun is None or tick() - self._begun < self._grace + _MARGIN:
             return True
         try:
-            bridge.run(self._runner.store.leave(self._runner.owner))
-        except StoreError as error:  # those who find it dead see to the rest
+            bridge.run(asyncio.wait_for(self._runner.store.leave(self._runner.owner), PARTING))
+        except (StoreError, TimeoutError) as error:  # those who find it dead see to the rest
             _LOG.warning("%s could not be taken out of the store: %s", self._runner.owner, error)
         self._end()
         return False

@@ -1,6 +1,7 @@
 """Running stored processes in this interpreter: create, start, resume, wait, stop."""
 
 import asyncio
+import logging
 import os
 import platform
 from collections.abc import Mapping
@@ -9,7 +10,6 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from drupe.core.attributes import FrozenAttributes
-from drupe.core.control import Posture
 from drupe.core.lifecycle import TERMINAL
 from drupe.core.record import Change, Record
 from drupe.core.status import Attendance, Progress
@@ -18,7 +18,14 @@ from drupe.engine.listener import ProcessListener
 from drupe.engine.process import Process
 from drupe.engine.progress import is_active, step_of
 from drupe.engine.registry import ClassRegistry
-from drupe.errors import ChildMismatchError, ClosedError, DrupeError, DuplicateProcessError, FencedError
+from drupe.errors import (
+    ChildMismatchError,
+    ClosedError,
+    DuplicateProcessError,
+    FencedError,
+    StoreError,
+    StoreUnavailableError,
+)
 from drupe.interfaces.ambient import Clock, Ids, Probe
 from drupe.interfaces.communicator import FarCommunicator
 from drupe.interfaces.registry import Registry
@@ -30,6 +37,7 @@ from drupe.runtime.probe import quiet
 from drupe.service.attendant import POLL, Attendant
 from drupe.service.contact import Contact
 from drupe.service.desk import Desk
+from drupe.service.draining import Draining, cancelled
 from drupe.service.health import Health
 from drupe.service.lease import Lease
 from drupe.service.overruling import Overruling
@@ -44,10 +52,14 @@ from drupe.version import __version__
 
 P = TypeVar("P", bound=Process)
 
+_LOG: Final = logging.getLogger("drupe.service")
+
 LEASE: Final = 10.0
 """Seconds that an owner keeps its processes without a sign of life, on one machine."""
-_LOOKS: Final = 0.1
-_SETTLES: Final = 0.05
+PARTING: Final = 5.0
+"""Seconds that a store has to answer those who leave: what it does not hear, it finds out by the lease."""
+_FENCED: Final = 1.0
+"""Seconds for it where the store has not answered already, or knows."""
 
 
 class Runner:
@@ -92,11 +104,15 @@ class Runner:
         self.queue: str | None = None
         """What it is given tasks from, and how many at a time, if somebody does."""
         self.slots: int | None = None
+        self.fenced: str | None = None
+        """Why nothing here is its own any more, once that is so; `lost` waits for it."""
+        self._is_fenced = asyncio.Event()
         self._presence = presence
         self._seconds = lease
         clock = clock or SystemClock()
         self._host = StoredHost(store, self.owner, clock=clock, ids=ids, probe=probe)
         is_dead = presence.is_dead if presence is not None else lambda _: False
+        self._draining = Draining(self._host)
         self._recovery = StoredRecovery(self._host, registry or ClassRegistry(Process), is_dead, attempts)
         self._overruling = Overruling(store, is_dead=is_dead, clock=clock, tell=self._tell)
         self._attendant = Attendant(self._host, probe=probe, interval=poll)
@@ -106,7 +122,7 @@ class Runner:
             if communicator is None
             else Contact(communicator, self._host, Desk(self.attend, self.progress, self.attendance))
         )
-        self._lease = Lease(store, self.owner, lease, self._fenced)
+        self._lease = Lease(store, self.owner, lease, self._lose)
         self.health = Health(self._lease, communicator)
         """Whether others can rely on it; as long as it is open."""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -118,6 +134,7 @@ class Runner:
         try:
             if self._presence is not None:
                 self._presence.announce(self.owner)
+            asked = self._lease.now()
             await self.store.join(self.owner, lease=self._seconds)
         except BaseException:
             if self._presence is not None:
@@ -125,31 +142,62 @@ class Runner:
             await self.store.close()
             raise
         self._loop = asyncio.get_running_loop()
-        self._lease.start()
+        self._lease.start(asked)
         self._attendant.open()
         self._stall.start()
-        if self._contact is not None:
-            await self._contact.open()
+        try:
+            if self._contact is not None:
+                await self._contact.open()
+        except BaseException:
+            await self._leave()
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop where every process stands, release what is owned, and close the store."""
-        self._lease.stop()
+        """Stop where every process stands, release what is owned, and close the store. A store that does not answer is not waited for.
+
+        Raises:
+            StoreError: the owner could not be taken out of the store; what it held is free when its lease has run out.
+        """
+        await self._leave()
+
+    async def _leave(self) -> None:
         self._stall.stop()
         await self._attendant.close()
-        while tasks := self._tasks():
-            await _cancelled(tasks)
-        self._give_up(ClosedError, "its runner was left; it goes on where it is resumed")
-        if self._contact is not None:
-            await self._contact.close()
+        while tasks := self._draining.tasks():
+            if await cancelled(tasks, within=PARTING):  # what they wait for may never come
+                self._give_up()
+        self._lease.stop()  # not before: what was on its way to the store was to arrive there
+        self._give_up()
         try:
-            await self.store.leave(self.owner)
+            if self._contact is not None:
+                await self._contact.close()
         finally:
-            if self._presence is not None:
-                self._presence.withdraw(self.owner)
-            await self.store.close()
+            try:
+                await self._taken_out()
+            finally:
+                if self._presence is not None:
+                    self._presence.withdraw(self.owner)
+                await self.store.close()
+
+    async def _taken_out(self) -> None:
+        limit = PARTING if self.fenced is None else _FENCED
+        try:
+            try:
+                async with asyncio.timeout(limit):
+                    await self.store.leave(self.owner)
+            except TimeoutError:
+                raise StoreUnavailableError(
+                    f"the store has not answered for {limit:g} s: what {self.owner} held is free when its lease has run out"
+                ) from None
+        except StoreError as error:
+            if self.fenced is None:
+                raise
+            _LOG.warning(
+                "%s, which has given up all it ran, could not be taken out of the store: %s", self.owner, error
+            )
 
     # --- processes -----------------------------------------------------------------------------------------
 
@@ -280,20 +328,11 @@ class Runner:
 
     def stop(self) -> None:
         """Start no new step; steps that run go on to their end. Returns at once: `drained` waits."""
-        self._host.stopping = True
-        for process in self._host.live.values():
-            process._life.halted = True
-            process._life.nudge()
+        self._draining.begin()
 
     def running(self) -> list[Any]:
         """Get the processes whose step is running now (not those that wait, nor those whose step waits for a child)."""
-        return [
-            process
-            for process in self._host.live.values()
-            if process._life.driver is not None
-            and process._life.posture in (Posture.BUSY, Posture.PAUSING, Posture.KILLING)
-            and not process._life.waiting_for_child
-        ]
+        return self._draining.running()
 
     @property
     def stopping(self) -> bool:
@@ -306,17 +345,7 @@ class Runner:
 
     async def drained(self) -> None:
         """Wait until nothing runs here any more: everything ended, or, after `stop`, no step is running."""
-        still = False
-        while tasks := self._tasks():
-            was_still, still = still, self._host.stopping and not self.running()
-            if still and was_still:
-                # What is left waits inside a step for a child that takes no more steps: that step is taken again.
-                await _cancelled(tasks)
-            elif still:  # a step whose child has just ended is about to go on
-                await asyncio.wait(tasks, timeout=_SETTLES)
-            else:
-                pause = _LOOKS if self._host.stopping else None
-                await asyncio.wait(tasks, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+        await self._draining.ended()
 
     def living(self) -> list[Any]:
         """Get the processes that are owned here, have not ended, and were not given up."""
@@ -326,27 +355,35 @@ class Runner:
             if process.state not in TERMINAL and process._life.lost is None
         ]
 
-    def _tasks(self) -> list[asyncio.Task[Any]]:
-        return [process._life.task for process in self._host.live.values() if process._life.task is not None]
-
     def _tell(self, change: Change, kind: str) -> None:
         if self._host.announcer is not None:
             self._host.announcer.changed(change, kind)
 
-    def _fenced(self) -> None:
+    async def lost(self) -> str:
+        """Wait until nothing here is its own any more, and get why: it was declared dead, or could not renew its lease.
+
+        By then all it ran is given up, and who waits for one of those got a `FencedError`.
+        """
+        await self._is_fenced.wait()
+        return str(self.fenced)
+
+    def _lose(self, reason: str) -> None:
         """Nothing here is ours any more; called on the lease's thread."""
         if self._loop is not None:
-            bridge.hop(self._loop, self._give_up, FencedError, f"its owner {self.owner} was declared dead")
+            bridge.hop(self._loop, self._fence, reason)
 
-    def _give_up(self, kind: type[DrupeError], reason: str) -> None:
+    def _fence(self, reason: str) -> None:
+        """Take no more steps, cancel what those that run await, and tell whoever waits for one."""
+        self.fenced = reason
+        self.stop()
+        for process in self.living():
+            process._life.evict(FencedError(f"process {process.pid} is given up by {self.owner}: {reason}"))
+        self._is_fenced.set()
+
+    def _give_up(self) -> None:
         """Take no more steps, and tell whoever waits for one."""
         self.stop()
         for process in self.living():
-            process._life.abandon(kind(f"process {process.pid}: {reason}"))
+            why = "its runner was left; it goes on where it is resumed"
+            process._life.abandon(ClosedError(f"process {process.pid}: {why}"))
             process._life.nudge()
-
-
-async def _cancelled(tasks: list[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

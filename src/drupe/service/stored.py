@@ -7,6 +7,7 @@ with the error.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Sequence
 from hashlib import blake2b
 from typing import Any, Final, Protocol
@@ -222,7 +223,7 @@ class StoredHost:
             await self.store.save(change)
         except asyncio.CancelledError as error:  # it is on its way and cannot be taken back: wait for it nevertheless
             cancelled = error
-            await self._saved(change)
+            await self._saved(process, change)
         except FencedError:
             process._life.abandon(await self.loss(process))
             raise
@@ -241,13 +242,11 @@ class StoredHost:
         if cancelled is not None:
             raise cancelled
 
-    async def _saved(self, change: Change) -> None:
-        while True:
-            try:
-                await self.store.save(change)  # what was saved already is not saved twice
-                return
-            except asyncio.CancelledError:
-                continue
+    async def _saved(self, process: Any, change: Change) -> None:
+        while process._life.lost is None:  # what becomes of one that was given up is for others to see
+            with contextlib.suppress(asyncio.CancelledError):
+                return await self.store.save(change)  # what was saved already is not saved twice
+        raise asyncio.CancelledError
 
     async def _take_born(self, child: Any, birth: Birth, tenure: Tenure, *, sure: bool) -> None:
         if sure or self._is_new(await self.store.record(child.pid)):

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -25,12 +25,13 @@ from drupe.service.attendant import POLL
 from drupe.service.classes import ListedClasses
 from drupe.service.controller import Controller
 from drupe.service.database import Database
+from drupe.service.deadline import within
 from drupe.service.deaths import Deaths
 from drupe.service.heeding import heed_orders, heed_work
 from drupe.service.presence import Presence
 from drupe.service.profile import LOCAL, Settings
 from drupe.service.runner import Runner
-from drupe.service.worker import SLOTS, Worker
+from drupe.service.worker import SLOTS, SWEEP, Worker
 from drupe.storage.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 _LONGEST: Final = 80
 """Bytes of the path of a folder for sockets: with what is in it, it has to stay below the 108 of the kernel."""
+_SWEEP: Final = 0.2
+"""Seconds between two looks for what nobody holds, at least. A fifth of a lease is enough: what it lapses for goes on by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +199,17 @@ def open_runner(
 
 
 @asynccontextmanager
-async def open_worker(settings: Settings, *, slots: int = SLOTS, queue: str = DEFAULT_QUEUE) -> AsyncIterator[Worker]:
+async def open_worker(
+    settings: Settings, *, slots: int = SLOTS, queue: str = DEFAULT_QUEUE, former: str | None = None
+) -> AsyncIterator[Worker]:
     """Get a worker on the store that the settings name, for the time of a block; it is at work while `Worker.work` runs.
 
     Args:
         settings: which store, and which broker.
         slots: how many processes take steps at a time.
         queue: which queue of tasks.
+        former: the owner that this program was before it was cut off. The store may know it still; what it held is released, or
+            that would count as a failed attempt of each.
 
     Raises:
         CommunicationError: the broker cannot be reached.
@@ -221,6 +228,8 @@ async def open_worker(settings: Settings, *, slots: int = SLOTS, queue: str = DE
     )
     hints = _hints(settings, store)
     async with runner:
+        if former is not None:
+            await store.leave(former)
         worker = Worker(
             runner,
             communicator,
@@ -228,6 +237,7 @@ async def open_worker(settings: Settings, *, slots: int = SLOTS, queue: str = DE
             dead=deaths.known,
             slots=slots,
             queue=queue,
+            sweep=min(SWEEP, max(settings.lease / 5, _SWEEP)),
             deaths=deaths,
         )
         if hints is not None:
@@ -237,26 +247,30 @@ async def open_worker(settings: Settings, *, slots: int = SLOTS, queue: str = DE
 
 
 @asynccontextmanager
-async def open_remote(settings: Settings) -> AsyncIterator[Remote]:
+async def open_remote(settings: Settings, *, deadline: float | None = None) -> AsyncIterator[Remote]:
     """Get what has processes run by workers, and controls them, for the time of a block.
+
+    Args:
+        settings: which store, and which broker.
+        deadline: seconds for getting there; None: as long as each of them takes.
 
     Raises:
         CommunicationError: the broker cannot be reached.
+        DeadlineError: it took too long.
     """
     store = open_store(settings)
-    await store.open()
-    try:
-        communicator = communicator_for(settings, store)
-        await communicator.open()
-        try:
-            presence = Presence(presence_folder(settings))
-            hints = _hints(settings, store)
-            async with Controller(store, communicator, presence=presence, hints=hints) as controller:
-                yield Remote(store, communicator, controller)
-        finally:
-            await communicator.close()
-    finally:
-        await store.close()
+    communicator = communicator_for(settings, store)
+    controller = Controller(
+        store, communicator, presence=Presence(presence_folder(settings)), hints=_hints(settings, store)
+    )
+    async with AsyncExitStack() as stack:
+        async with within(deadline, "store and broker have not answered"):
+            await store.open()
+            stack.push_async_callback(store.close)
+            await communicator.open()
+            stack.push_async_callback(communicator.close)
+            await stack.enter_async_context(controller)
+        yield Remote(store, communicator, controller)
 
 
 @asynccontextmanager

@@ -111,22 +111,26 @@ class Worker:
             The processes whose step did not end within ``grace`` seconds; whoever runs them next takes it again.
 
         Raises:
-            FencedError: the worker was declared dead by others, and nothing is its own any more.
+            FencedError: nothing is the worker's own any more: others declared it dead, or its lease could not be renewed.
         """
         launcher = Launcher(self._runner, self._registry, self._slots, more=self.stir)
         subscription = await self._communicator.subscribe_task(launcher, queue=self._queue, prefetch=self._count)
         ready()
         loop = asyncio.get_running_loop()
         sweeping, stopping = loop.create_task(self._sweep_again_and_again()), loop.create_task(stop.wait())
+        losing = loop.create_task(self._runner.lost())
         beside = [loop.create_task(work()) for work in (self._park_again_and_again, self._hear_of_deaths)]
         try:
-            await asyncio.wait([sweeping, stopping], return_when=asyncio.FIRST_COMPLETED)
-            if not stop.is_set():
+            await asyncio.wait([sweeping, stopping, losing], return_when=asyncio.FIRST_COMPLETED)
+            if not stop.is_set() and sweeping.done():
                 await sweeping
+            if not stop.is_set() and self._runner.fenced is not None:
+                raise FencedError(f"worker {self._runner.owner} has given up what it ran: {self._runner.fenced}")
         finally:
-            for task in (sweeping, stopping, *beside):
+            tasks = (sweeping, stopping, losing, *beside)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(sweeping, stopping, *beside, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
         await subscription.unsubscribe()
         self._runner.stop()
         try:
@@ -157,7 +161,6 @@ class Worker:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._sweep):
                     await self._stirred.wait()
-        raise FencedError(f"worker {self._runner.owner} was declared dead by others, which run its processes now")
 
     async def sweep(self) -> list[str]:
         """Take up what could go on and is held by nobody, as far as there are slots; get the pids."""

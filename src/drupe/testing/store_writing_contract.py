@@ -335,5 +335,5 @@ class StoreWritingContract(StoreCase):
         row = await born(store)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(store.save(step(row)), 0)
-        await store.renew(ME, lease=LEASE)  # asked for later, so done later
+        await store.join("third", lease=LEASE)  # asked for later, so done later
         assert (await store.record("p1")).seq == 2

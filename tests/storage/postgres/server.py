@@ -1,5 +1,6 @@
 """A PostgreSQL server of one's own: in a folder, and on a socket there, that nobody else has."""
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -46,9 +47,10 @@ class Server:
     by the next moment.
     """
 
-    def __init__(self, folder: Path, *settings: str, port: int | None = None) -> None:
+    def __init__(self, folder: Path, *settings: str, port: int | None = None, host: str = "127.0.0.1") -> None:
         self.folder = folder
         self.port = port
+        self.host = host
         self._settings = settings
         self._who = _unprivileged()
         self._process: subprocess.Popen[bytes] | None = None
@@ -69,11 +71,12 @@ class Server:
         hba = self.folder / "data" / "pg_hba.conf"
         hba.write_text(
             f"local all {SECRETIVE} scram-sha-256\nhost all {SECRETIVE} all scram-sha-256\n{hba.read_text()}"
+            f"hostssl all {USER} samenet trust\n"
         )
 
     def start(self) -> None:
         """Start it, and return when it takes connections."""
-        address = "" if self.port is None else "127.0.0.1"
+        address = "" if self.port is None else self.host
         settings = [
             f"unix_socket_directories={self.folder}",
             f"listen_addresses={address}",
@@ -108,7 +111,25 @@ class Server:
         """End it in good order, whoever is still connected."""
         self._end(signal.SIGINT)
 
+    def freeze(self) -> None:
+        """Stop all of its programs, whose machine goes on: it takes connections, and what is sent, and nobody answers."""
+        self._send_to_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Have it go on."""
+        self._send_to_all(signal.SIGCONT)
+
+    def _send_to_all(self, number: int) -> None:
+        if self._process is None:
+            return
+        pid = self._process.pid
+        self._process.send_signal(number)  # the first one first: it starts no others then
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(child), number)
+
     def _end(self, number: int) -> None:
+        self.thaw()
         process, self._process = self._process, None
         if process is None:
             return

@@ -134,6 +134,20 @@ async def test_what_served_a_lost_connection_is_ended_before_anything_is_asked_a
     await store.close()
 
 
+async def test_a_commit_that_waits_for_a_lock_keeps_no_lease_waiting(own_database_url):
+    url = f"{own_database_url}&schema=lease_{secrets.token_hex(6)}"
+    store = await opened(url, ME)
+    (row,) = await store.create([birth()])
+    with holding(url) as other:
+        saving = asyncio.ensure_future(store.save(step(row)))
+        await waiting(other)
+        async with asyncio.timeout(2):
+            await store.renew(ME, lease=LEASE)
+        assert not saving.done()
+    await saving
+    await store.close()
+
+
 # --- a server that is killed -------------------------------------------------------------------------------
 
 

@@ -120,7 +120,6 @@ def mixed(store, row):
         store.claim("free", owner=OTHER),
         store.join("third", lease=LEASE),
         store.join(ME, lease=LEASE),
-        store.renew(ME, lease=LEASE),
         store.release(Fence("held", 1)),
         store.delete("over"),
     )

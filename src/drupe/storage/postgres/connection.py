@@ -8,6 +8,7 @@ import psycopg
 
 from drupe.storage.postgres import column, schema
 from drupe.storage.postgres.address import Address
+from drupe.storage.postgres.line import Line
 
 Durability = Literal["full", "process"]
 Db = psycopg.Connection[tuple[Any, ...]]
@@ -42,14 +43,19 @@ class Backend:
     begun: str
 
 
-def writing(address: Address, *, durability: Durability) -> Db:
+def writing(address: Address, line: Line | None = None, *, durability: Durability) -> Db:
     """Get a connection that writes; the tables are made or migrated if need be.
+
+    Args:
+        address: where to.
+        line: is of this connection from now on.
+        durability: what a commit outlives.
 
     Raises:
         StoreFormatError: what is there is no store, or one of a newer version; it is left untouched.
         psycopg.Error: it cannot be reached or written.
     """
-    db = _connect(address, durability)
+    db = _connect(address, line, durability)
     try:
         schema.migrate(db, address)
     except BaseException:
@@ -58,13 +64,22 @@ def writing(address: Address, *, durability: Durability) -> Db:
     return db
 
 
-def reading(address: Address) -> Db:
+def renewing(address: Address, line: Line | None = None) -> Db:
+    """Get a connection for leases; the tables must be there. It waits for no disk: a server that crashed gives all leases anew.
+
+    Raises:
+        psycopg.Error: it cannot be reached.
+    """
+    return _connect(address, line, "process")
+
+
+def reading(address: Address, line: Line | None = None) -> Db:
     """Get a connection that only reads; the tables must be there.
 
     Raises:
         psycopg.Error: it cannot be reached.
     """
-    db = _connect(address, "full")
+    db = _connect(address, line, "full")
     db.execute("SET default_transaction_read_only TO on")
     return db
 
@@ -87,10 +102,12 @@ def _session(name: str, durability: Durability) -> str:
     return _SESSION.format(schema=name, commit=commit)  # a name without anything to quote
 
 
-def _connect(address: Address, durability: Durability) -> Db:
+def _connect(address: Address, line: Line | None, durability: Durability) -> Db:
     # autocommit: transactions begin and end where this package says so, nowhere else.
     db: Db = psycopg.connect(**address.parameters, autocommit=True, prepare_threshold=_PREPARE)  # type: ignore[arg-type] # libpq takes texts
     try:
+        if line is not None:
+            line.hold(db)  # before anything is asked: a server may be frozen by now
         column.register(db)
         db.execute(_session(address.schema, durability))
     except BaseException:

@@ -16,14 +16,17 @@ import psycopg
 from drupe.errors import DrupeError
 from drupe.interfaces.hints import Heard, Hint
 from drupe.runtime import bridge
+from drupe.runtime.pauses import pauses
 from drupe.storage.postgres import notice
 from drupe.storage.postgres.connection import Db
-from drupe.storage.postgres.pauses import pauses
+from drupe.storage.postgres.line import Line
 
 _LOG: Final = logging.getLogger("drupe.storage")
 
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 10.0
+_PARTING: Final = 1.0
+"""Seconds that its thread has to end, unless a server keeps it."""
 
 
 class Ear:
@@ -34,8 +37,9 @@ class Ear:
         channel: what it listens to.
     """
 
-    def __init__(self, connect: Callable[[], Db], channel: str) -> None:
+    def __init__(self, connect: Callable[[Line], Db], channel: str) -> None:
         self._connect = connect
+        self._line = Line()
         self._channel = channel
         self._lock = threading.Lock()
         self._heard: dict[int, Heard] = {}
@@ -68,7 +72,8 @@ class Ear:
         if bell is not None:
             bell.close()  # its other end sees that
         if thread is not None:
-            thread.join()
+            self._line.cut()  # a server may be frozen, and would be waited for without end
+            thread.join(_PARTING)  # one that is still connecting calls nobody, and ends when that does
 
     # --- on its thread -----------------------------------------------------------------------------------
 
@@ -82,19 +87,23 @@ class Ear:
                     _LOG.debug("notifications cannot be heard now: %s", error)
                 else:
                     waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
-                    with db:
+                    try:
                         self._tell(Hint(more=True))  # what came before
                         if not self._listen(db, stop):
                             return
+                    finally:
+                        db.close()
+                        self._line.drop()
                 if select.select([stop], [], [], next(waits))[0]:
                     return
 
     def _connected(self) -> Db:
-        db = self._connect()
+        db = self._connect(self._line)
         try:
             db.execute(f"LISTEN {self._channel}")
         except BaseException:
             db.close()
+            self._line.drop()
             raise
         return db
 

@@ -217,7 +217,7 @@ def _named(asked: tuple[str, float]) -> Touched:
 
 
 JOIN: Final = Write(_join, _named)
-RENEW: Final = Write(_renew, _named)
+RENEW: Final = Write(_renew, _named, lambda asked: True)
 LEAVE: Final = Write(_leave, lambda asked: None)
 CLAIM: Final = Write(_claim, lambda claim: Touched((claim[0],), (claim[1],)))
 RELEASE: Final = Write(_release, lambda fence: Touched((fence.pid,)))

@@ -46,7 +46,7 @@ class Reader:
 
     def begin(self) -> None:
         """Nothing to get ready."""
-        self._session.hurry.clear()
+        self._session.be_ready()
 
     def end(self) -> None:
         """Close the connection."""

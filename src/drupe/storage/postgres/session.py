@@ -11,10 +11,11 @@ import psycopg
 
 from drupe.errors import StoreError
 from drupe.runtime.clock import tick
+from drupe.runtime.pauses import pauses
 from drupe.storage.postgres import connection
 from drupe.storage.postgres.connection import Backend, Db
 from drupe.storage.postgres.failure import translate
-from drupe.storage.postgres.pauses import pauses
+from drupe.storage.postgres.line import Line
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
@@ -28,14 +29,18 @@ class Session:
         connect: opens a connection.
         where: the address, for messages.
         patience: how many seconds a database that is away is waited for.
+        doubtful: whether a request may be of effect after its connection was lost, and must not be.
 
     Attributes:
         hurry: set when nobody wants to wait any more.
     """
 
-    def __init__(self, connect: Callable[[], Db], *, where: str, patience: float) -> None:
+    def __init__(self, connect: Callable[[Line], Db], *, where: str, patience: float, doubtful: bool = True) -> None:
         self.where = where
         self.hurry = threading.Event()
+        self._doubtful = doubtful
+        self._line = Line()
+        self._over = False
         self._connect = connect
         self._patience = patience
         self._db: Db | None = None
@@ -48,7 +53,7 @@ class Session:
         Raises:
             StoreError: it cannot be.
         """
-        self.hurry.clear()
+        self.be_ready()
         try:
             self.connected()
         except StoreError:
@@ -56,9 +61,24 @@ class Session:
         except Exception as error:
             raise translate(error, self.where) from error
 
+    def be_ready(self) -> None:
+        """From now on somebody wants to wait; the connection is made when it is needed."""
+        self._over = False
+        self.hurry.clear()
+
+    def cut(self) -> None:
+        """Have whoever waits for the server wait no longer; from any thread."""
+        self._line.cut()
+
+    def give_up(self) -> None:
+        """Do as `cut` does, and connect no more; from any thread."""
+        self._over = True
+        self.cut()
+
     def end(self) -> None:
         """Let go of the connection."""
         db, self._db = self._db, None
+        self._line.drop()
         self._backend = None
         if db is not None:
             db.close()
@@ -71,15 +91,19 @@ class Session:
             psycopg.Error: it cannot be reached.
         """
         if self._db is None:
-            db = self._connect()
+            if self._over:
+                raise psycopg.OperationalError("the server has not answered, and nobody waits for it any more")
+            db = self._connect(self._line)
             try:
                 if self._backend is not None:
                     connection.end(db, self._backend)
-                self._backend = connection.backend(db)
+                if self._doubtful:
+                    self._backend = connection.backend(db)
                 for name in self._shown:
                     db.execute(_SHOW, (name,))
             except BaseException:
                 db.close()
+                self._line.drop()
                 raise
             self._db = db
         return self._db
@@ -103,6 +127,7 @@ class Session:
         if not db.closed:
             return False
         self._db = None
+        self._line.drop()
         return True
 
     def tries(self) -> Iterator[bool]:

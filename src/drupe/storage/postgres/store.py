@@ -4,6 +4,7 @@ Nothing is decided here. A method hands a kind of write, or a function that read
 may do it.
 """
 
+import asyncio
 import functools
 import itertools
 from asyncio import Future
@@ -45,6 +46,12 @@ R = TypeVar("R")
 _READERS: Final = 2
 PATIENCE: Final = 60.0
 """Seconds that a database which is away is waited for, unless a store is told otherwise."""
+_PARTING: Final = 3.0
+"""Seconds that a server has to answer once the store is closed."""
+_AGAIN: Final = 0.2
+"""Seconds in which a renewal is tried again by itself: the connection may be of a server that was started anew meanwhile."""
+_RENEWING: Final = 0.2, 5.0
+"""Seconds that a server has to answer a renewal, at least and at most: a sixth of the lease."""
 
 
 class PostgresStore:
@@ -96,27 +103,56 @@ class PostgresStore:
         writing = new_session(functools.partial(connection.writing, where, durability=durability))
         committer = Committer(writing, transaction=transaction, probe=probe)
         self._writer: Writer[Request] = Writer(committer, name="drupe-store-writer", closed=self._closed, halving=True)
+        # A commit may wait for a lock, for a disk, or behind many others. A lease must not.
+        self._renewing = Session(
+            functools.partial(connection.renewing, where),
+            where=where.shown,
+            patience=min(patience, _AGAIN),
+            doubtful=False,
+        )
+        alone = Transaction(clock, Retention(), max_bytes)
+        self._renewer: Writer[Request] = Writer(
+            Committer(self._renewing, transaction=alone, probe=probe, eager=False),
+            name="drupe-store-renewer",
+            closed=self._closed,
+        )
         sessions = [new_session(functools.partial(connection.reading, where)) for _ in range(_READERS)]
         # Few at a time: a short read must not wait until a row of long ones is answered.
         self._readers: list[Writer[tuple[Read, Any]]] = [
             Writer(Reader(session), name="drupe-store-reader", closed=self._closed, batch=8) for session in sessions
         ]
-        self._turn = itertools.cycle(self._readers)
-        self._sessions = [writing, *sessions]
+        self._turn = itertools.cycle(zip(self._readers, sessions, strict=True))
+        self._writing, self._patience = writing, patience
+        self._beside: tuple[Writer[Any], ...] = (self._renewer, *self._readers)
+        self._sessions = [writing, self._renewing, *sessions]
         self.tasks = PostgresTaskQueue(self._write, self._read)
 
     async def open(self) -> None:
-        await self._writer.start()
-        for reader in self._readers:
-            await reader.start()
+        try:
+            for each in (self._writer, *self._beside):
+                await each.start()
+        except asyncio.CancelledError:  # nobody waits any more for a server that lets itself be waited for
+            self._give_up()
+            raise
 
     async def close(self) -> None:
-        self.hints.close()
         for session in self._sessions:
             session.hurry.set()
-        for reader in self._readers:
-            await reader.close()
-        await self._writer.close()
+        loop = asyncio.get_running_loop()
+        ending = asyncio.gather(*(each.close() for each in (self._writer, *self._beside)))
+        giving_up = loop.call_later(_PARTING, self._give_up)
+        self.hints.close()
+        try:
+            await ending
+        except asyncio.CancelledError:  # who closes it does not wait either
+            self._give_up()
+            raise
+        finally:
+            giving_up.cancel()
+
+    def _give_up(self) -> None:
+        for session in self._sessions:
+            session.give_up()
 
     # --- ownership ---------------------------------------------------------------------------------------
 
@@ -124,7 +160,14 @@ class PostgresStore:
         await self._write("store.join", ownership.JOIN, (owner, lease))
 
     async def renew(self, owner: str, *, lease: float) -> None:
-        await self._write("store.renew", ownership.RENEW, (owner, lease))
+        self._probe("store.renew")
+        limit = min(max(lease / 6, _RENEWING[0]), _RENEWING[1])
+        try:
+            async with asyncio.timeout(limit):
+                await self._renewer.put((ownership.RENEW, (owner, lease)))
+        except TimeoutError:
+            self._renewing.cut()  # a server that is frozen, or behind a dead line, would be waited for without end
+            raise StoreUnavailableError(f"store {self.shown}: the server has not answered for {limit:.3g} s") from None
 
     async def leave(self, owner: str) -> None:
         await self._write("store.leave", ownership.LEAVE, owner)
@@ -217,10 +260,17 @@ class PostgresStore:
 
     def _write(self, place: str, write: Write, argument: Any) -> "Future[Any]":
         self._probe(place)
-        return self._writer.put((write, argument))
+        return self._limited(self._writer.put((write, argument)), self._writing)
 
     def _read(self, read: Callable[[Execute, A], R], argument: A) -> "Future[R]":
-        return next(self._turn).put((read, argument))
+        reader, session = next(self._turn)
+        return self._limited(reader.put((read, argument)), session)
+
+    def _limited(self, asked: "Future[R]", session: Session) -> "Future[R]":
+        """Have a server that says nothing count as one that is away; a `save`, of which there are many, has the lease for that."""
+        cutting = asyncio.get_running_loop().call_later(self._patience, session.cut)
+        asked.add_done_callback(lambda _: cutting.cancel())
+        return asked
 
     def _closed(self) -> BaseException:
         return StoreUnavailableError(f"store {self.shown}: it is not open (any more)")

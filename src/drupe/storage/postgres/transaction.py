@@ -104,10 +104,12 @@ class Committer:
         session: the connection.
         transaction: what the writes are given.
         probe: passed at each place of the writing.
+        eager: whether it connects before anything is asked.
     """
 
-    def __init__(self, session: Session, *, transaction: Transaction, probe: Probe) -> None:
+    def __init__(self, session: Session, *, transaction: Transaction, probe: Probe, eager: bool = True) -> None:
         self._session = session
+        self._eager = eager
         self._transaction = transaction
         transaction.show = session.show
         self._probe = probe
@@ -120,7 +122,10 @@ class Committer:
         Raises:
             StoreError: it cannot be reached, or is no store.
         """
-        self._session.begin()
+        if self._eager:
+            self._session.begin()
+        else:
+            self._session.be_ready()
 
     def end(self) -> None:
         """Let go of the connection; what is not committed is gone."""

@@ -104,6 +104,8 @@ class SqliteStore:
         await self._write("store.join", ownership.join, (owner, lease))
 
     async def renew(self, owner: str, *, lease: float) -> None:
+        # By the writer, behind what it is committing: a file has one writer at a time, so a connection of its own would wait for
+        # the same lock, and try for it in turns with ours, which is slower than a turn in one queue.
         await self._write("store.renew", ownership.renew, (owner, lease))
 
     async def leave(self, owner: str) -> None:
