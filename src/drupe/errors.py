@@ -93,7 +93,7 @@ class UnknownClassError(DrupeError, LookupError):
     code = "unknown-class"
 
 
-# --- processes ---------------------------------------------------------------------------------------------
+# --- processes, loops and threads --------------------------------------------------------------------------
 
 
 class InvalidStateError(DrupeError):
@@ -146,9 +146,6 @@ class ChildMismatchError(DrupeError):
     code = "child-mismatch"
 
 
-# --- loops and threads -------------------------------------------------------------------------------------
-
-
 class LoopError(DrupeError, RuntimeError):
     """Work was asked of an event loop that cannot do it from here."""
 
@@ -180,6 +177,30 @@ class CorruptedError(StoreError):
     """Saved bytes do not have the hash they were saved with; this process alone is affected."""
 
     code = "corrupted"
+
+
+class StoreMovedError(StoreError):
+    """The store is being moved, or was moved, to another place, which the text names; nothing is written here any more."""
+
+    code = "store-moved"
+
+
+class StoreInUseError(StoreError):
+    """Somebody runs processes of the store that was to be moved; nothing was changed."""
+
+    code = "store-in-use"
+
+
+class StoreNotEmptyError(StoreError):
+    """There is something already where a store was to be moved to; nothing was written."""
+
+    code = "store-not-empty"
+
+
+class StoreDiffersError(StoreError):
+    """A store that was moved is not the same as before; the one it came from stays as it was."""
+
+    code = "store-differs"
 
 
 class TooLargeError(StoreError):
