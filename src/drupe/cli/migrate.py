@@ -33,6 +33,7 @@ def migrate(context: click.Context, *, to: str, undo: bool) -> None:
     """
     from drupe.cli.log import logged
     from drupe.cli.reading import refuse_missing
+    from drupe.errors import StoreUnavailableError
     from drupe.service import migrating
 
     session = session_of(context)
@@ -44,7 +45,12 @@ def migrate(context: click.Context, *, to: str, undo: bool) -> None:
         session.note(f"{settings.store} is in use again" if done else "there is no move to be taken back")
         return
     with logged(session), _progress(session) as seen:
-        moved, beside = migrating.migrate(settings, place, seen=seen)
+        try:
+            moved, beside = migrating.migrate(settings, place, seen=seen)
+        except (KeyboardInterrupt, StoreUnavailableError):
+            if migrating.is_unfinished(settings):
+                session.note("the move is not finished: the same command again goes on, --undo takes it back")
+            raise
         sent = asyncio.run(_hand_over(session, place))
     if session.json:
         told = {"id": moved.id, "from": str(settings.store), "to": str(place), "before": moved.before}

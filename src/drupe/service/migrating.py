@@ -44,6 +44,17 @@ def migrate(
         return moved, source.others()
 
 
+def is_unfinished(settings: Settings) -> bool:
+    """Tell whether the store of the settings is closed by a move that did not come to its end.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    with _opened(place_of(settings.store)) as source:
+        mark = source.mark(Side.SOURCE)
+    return mark is not None and mark.phase is Phase.CLOSED
+
+
 def take_back(settings: Settings, to: Path | Database, *, probe: Probe = quiet) -> bool:
     """Take a move back whose target was never opened; False if there is nothing to be taken back.
 

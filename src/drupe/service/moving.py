@@ -14,7 +14,14 @@ from typing import Final
 
 from drupe.core.inventory import TABLES, Row, Table
 from drupe.core.issue import brief
-from drupe.errors import DrupeError, SettingsError, StoreDiffersError, StoreMovedError, StoreUnavailableError
+from drupe.errors import (
+    DrupeError,
+    SettingsError,
+    StoreDiffersError,
+    StoreMovedError,
+    StoreNotEmptyError,
+    StoreUnavailableError,
+)
 from drupe.interfaces.ambient import Clock, Ids, Probe
 from drupe.interfaces.moving import Mark, Phase, Place, Side
 from drupe.runtime.clock import SystemClock
@@ -102,11 +109,10 @@ class Move:
             self._target.refuse_filled()
             here = self._seal()
         self._refuse_elsewhere(here)
-        there = self._other_end(here)
-        if there is not None and there.phase is Phase.OPEN:
-            return Moved(here.id, before=True)
         try:
-            there = there or self._fill(here)
+            there = self._other_end(here) or self._fill(here)
+            if there.phase is Phase.OPEN:
+                return Moved(here.id, before=True)
             moved = self._compare(here, there)
         except StoreUnavailableError:
             raise
@@ -182,8 +188,14 @@ class Move:
     def _fill(self, here: Mark) -> Mark:
         self._probe("move.fill")
         mark = Mark(id=here.id, side=Side.TARGET, phase=Phase.CLOSED, place=self._source.shown, at=self._clock.now())
-        with ExitStack() as reading:  # whatever fails, nobody reads any more then
-            there = self._target.fill(mark, self._fitting(here, reading))
+        try:
+            with ExitStack() as reading:  # whatever fails, nobody reads any more then
+                there = self._target.fill(mark, self._fitting(here, reading))
+        except StoreNotEmptyError:
+            by_another = self._other_end(here)  # the same command, given twice
+            if by_another is None:
+                raise
+            return by_another
         self._probe("move.filled")
         return there
 

@@ -91,6 +91,6 @@ def in_use(where: str, names: Sequence[str]) -> StoreInUseError:
 
 def filled(where: str, tables: Iterable[str], mark: Mark | None) -> StoreNotEmptyError:
     """Get the error for a place where there is something already."""
-    what = ", ".join(tables)
+    what = ", ".join(sorted(tables))
     rest = f" ({mark.said}: `drupe migrate --undo` removes it)" if mark is not None and mark.closes else ""
     return StoreNotEmptyError(f"store {where}: there is something already, in {what}{rest}; name an empty place")
