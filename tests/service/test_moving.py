@@ -1,6 +1,7 @@
 """A store is moved with everything in it, or is left as it is."""
 
 import asyncio
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,9 @@ async def test_a_value_of_another_type_is_refused_by_name(to_database):
     with pytest.raises(StoreError, match=r"table process, pid created: its epoch .* expected number there, got 'many'"):
         run(source, target)
     assert marks(source) == [None, None]
+    execute(source, "UPDATE process SET epoch = 1, paused = 7 WHERE pid = 'created'")
+    with pytest.raises(StoreError, match=r"its paused .* expected flag there, got 7"):
+        run(source, target)
 
 
 async def test_the_inventory_is_the_schema(new):
@@ -179,6 +183,20 @@ async def test_every_table_is_in_the_inventory(new):
     assert {name for (name,) in found} == expected
     found = execute(database, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
     assert {name for (name,) in found} == expected | {"migration"}
+
+
+async def test_large_rows_go_one_after_the_other(ends):
+    """However much there is, there is but little of it in memory."""
+    source, target = ends
+    async with Opened(source) as store:
+        for number in range(64):
+            await born(store, f"p{number}", owner=None, inputs=BIG[:1_000_000])
+    tracemalloc.start()
+    try:
+        run(source, target)
+        assert tracemalloc.get_traced_memory()[1] < 16_000_000
+    finally:
+        tracemalloc.stop()
 
 
 # --- what is refused ---------------------------------------------------------------------------------------

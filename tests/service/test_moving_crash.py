@@ -183,6 +183,22 @@ async def test_a_target_that_is_gone_does_not_keep_the_source_closed(to_database
     assert marks(source) == [None, None]
 
 
+async def test_what_was_to_be_filled_and_is_not_there_is_not_made_to_take_back(new, tmp_path):
+    source, target = new("file"), new("file")
+    await populate(source)
+    assert take_back(settings(source, tmp_path), target) is False
+    with pytest.raises(CrashError):
+        run(source, target, probe=CrashAt(1, "move.filled"))
+    target.unlink()
+    assert take_back(settings(source, tmp_path), target)
+    assert marks(source) == [None, None]
+    run(source, target)
+    target.unlink()
+    with pytest.raises(StoreUnavailableError, match="there is no store"):
+        take_back(settings(source, tmp_path), target)
+    assert not target.exists()
+
+
 async def test_what_ends_because_the_target_is_lost_stays_closed_and_goes_on(to_database, database_url):
     source, target = to_database
     await populate(source)
@@ -224,3 +240,20 @@ async def test_who_is_overtaken_later_says_so_and_opens_nothing_again(ends):
         run(source, target, probe=DelayAt(1, lambda: run(source, target), "move.compared"))
     assert marks(source) == ["moved", None]
     assert marks(target) == [None, "open"]
+
+
+async def test_taking_back_at_the_last_moment_never_leaves_two_that_may_be_written(ends):
+    """The source says already that it was moved, and is taken back before the target is opened."""
+    source, target = ends
+    await populate(source)
+
+    def take_back_and_die():
+        with contextlib.suppress(CrashError):
+            undo(source, target, probe=CrashAt(1, "move.unsealed"))
+
+    with pytest.raises(StoreMovedError, match="taken back"):
+        run(source, target, probe=DelayAt(1, take_back_and_die, "move.open"))
+    assert may_write(source)
+    assert marks(target) == [None, "void"]
+    assert undo(source, target)
+    assert marks(target) == [None, None]

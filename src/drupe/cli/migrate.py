@@ -35,6 +35,7 @@ def migrate(context: click.Context, *, to: str, undo: bool) -> None:
     from drupe.cli.reading import refuse_missing
     from drupe.errors import StoreUnavailableError
     from drupe.service import migrating
+    from drupe.service.profile import LOCAL
 
     session = session_of(context)
     settings = session.settings
@@ -59,6 +60,8 @@ def migrate(context: click.Context, *, to: str, undo: bool) -> None:
         _tell(session, moved)
     if sent:
         session.note(f"{sent} tasks were sent to the broker")
+    if settings.broker != LOCAL and settings.origins["broker"] != "--broker":
+        session.note("tasks that wait at the broker lie there under the old store's name: they are not moved")
     if beside:
         session.note(f"not moved, since they are not drupe's: {', '.join(beside)}")
     session.note(

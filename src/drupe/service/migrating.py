@@ -66,15 +66,24 @@ def take_back(settings: Settings, to: Path | Database, *, probe: Probe = quiet) 
     with _opened(place_of(settings.store)) as source:
         target = place_of(to)
         try:
-            target.open()
+            _open_there(target, to)
         except StoreUnavailableError:
             here = source.mark(Side.SOURCE)
+            if here is None and isinstance(to, Path):
+                return False
             if here is None or here.phase is not Phase.CLOSED or here.place != target.shown:
                 raise
             source.unseal(here)
             return True
         with closing(target):
             return Move(source, target, probe=probe).undo()
+
+
+def _open_there(target: Place, to: Path | Database) -> None:
+    """Open what is there; a file that is not is not made."""
+    if isinstance(to, Path) and not to.exists():
+        raise StoreUnavailableError(f"there is no store {to}")
+    target.open()
 
 
 async def hand_over(settings: Settings, to: Path | Database, *, probe: Probe = quiet) -> tuple[int, int]:

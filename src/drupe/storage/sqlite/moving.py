@@ -14,8 +14,6 @@ from drupe.storage import crossing
 from drupe.storage.sqlite import connection, schema, seal
 from drupe.storage.sqlite.failure import translate
 
-_LOOK: Final = 500
-"""Rows that are read, or written, at a time: SQLite itself has but one of them in memory."""
 _BEREAVE: Final = """
     UPDATE process SET owner = NULL, attempts = attempts + (state IN ('created', 'running') AND NOT paused)
     WHERE owner IS NOT NULL"""
@@ -125,16 +123,14 @@ class SqlitePlace:
         with self._translated():
             # The order of the key is that of the table itself, or of its index: nothing is sorted.
             found = self._db.cursor().execute(f"SELECT {columns} FROM {table.name} ORDER BY {table.order}")  # noqa: S608
-            found.arraysize = _LOOK
-            while rows := found.fetchmany():
-                for values in rows:
-                    row = values
-                    if timed:
-                        *others, boot, due = values
-                        row = (*others, crossing.delay(due if boot == mark.boot else None, mark.clock))
-                    if flags:
-                        row = tuple(bool(value) if at in flags else value for at, value in enumerate(row))
-                    yield check(row)
+            for values in found:  # one after the other: each may be large
+                row = values
+                if timed:
+                    *others, boot, due = values
+                    row = (*others, crossing.delay(due if boot == mark.boot else None, mark.clock))
+                if flags:
+                    row = tuple(_flag(value) if at in flags else value for at, value in enumerate(row))
+                yield check(row)
 
     # --- the target ----------------------------------------------------------------------------------------
 
@@ -209,6 +205,11 @@ class SqlitePlace:
             yield
         except (sqlite3.Error, OSError) as error:
             raise translate(error, self.path) from error
+
+
+def _flag(value: object) -> object:
+    """Get what SQLite keeps as a number; anything else is left, and refused by its type."""
+    return bool(value) if value in (0, 1) else value
 
 
 def _due(row: Row, mark: Mark) -> Row:
