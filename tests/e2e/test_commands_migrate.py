@@ -6,8 +6,10 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from drupe.storage.postgres import address
 from tests.cli.shell import ENVIRONMENT, Shell, line_with
 from tests.messaging.rabbitmq.conftest import broker_url as broker_url
 
@@ -249,6 +251,44 @@ def test_a_move_that_was_killed_is_finished_or_taken_back(drupe: Shell, postgres
     answer = drupe("migrate", "--to", postgres_url, "--undo")
     assert answer.code == 6
     assert "in use since" in answer.error
+
+
+@pytest.mark.parametrize("kind", ["file", "database"])
+def test_a_worker_that_was_frozen_meanwhile_ends_by_itself(drupe: Shell, kind: str, postgres_url: str) -> None:
+    store = "here.db" if kind == "file" else postgres_url
+    (drupe.folder / "drupe.toml").write_text(f'store = "{store}"\nlease = 0.6\n')
+    with worker(drupe) as frozen:
+        pid = drupe.ok("submit", "flows.py:Asks").out.strip()
+        reaches(drupe, pid, "waiting")
+        frozen.send_signal(signal.SIGSTOP)
+        for _ in range(60):
+            if (answer := drupe("migrate", "--to", "there.db")).code != 7:
+                break
+        assert answer.code == 0, answer
+        frozen.send_signal(signal.SIGCONT)
+        assert frozen.wait(30) == 7
+        assert "was declared dead" in frozen.stderr.read()
+    (drupe.folder / "drupe.toml").write_text('store = "there.db"\n')
+    with worker(drupe):
+        drupe.ok("signal", pid, "approve", "1")
+        assert outputs(drupe, pid) == {"answer": "1, 0"}
+
+
+def test_ctrl_c_leaves_a_move_that_can_be_finished(drupe: Shell, postgres_url: str) -> None:
+    """Somebody has the target locked: it is interrupted while it waits for that."""
+    pid = drupe.pid("run", "flows.py:Sum")
+    drupe.ok("ps", "--store", postgres_url)
+    found = address.parse(postgres_url)
+    with psycopg.connect(**found.parameters) as db:
+        db.execute(f"LOCK TABLE {found.schema}.process IN SHARE MODE")
+        with drupe.started("migrate", "--to", postgres_url) as command:
+            while drupe("ps").code != 6:  # it is closed when it is filled
+                assert command.poll() is None
+            command.send_signal(signal.SIGINT)
+            assert command.wait(30) == 130
+            assert "the same command again goes on, --undo takes it back" in command.stderr.read()
+    drupe.ok("migrate", "--to", postgres_url)
+    assert drupe.ok("show", pid, "--store", postgres_url, "--json").json["state"] == "finished"
 
 
 KILLED = """

@@ -1,9 +1,11 @@
 """Nobody can ever write to both ends of a move, and what differs is never used."""
 
+import asyncio
 import re
 import sqlite3
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import psycopg
 import pytest
@@ -11,10 +13,14 @@ import pytest
 from drupe.core.inventory import TABLES
 from drupe.core.message import Task
 from drupe.core.order import Order
-from drupe.errors import StoreDiffersError, StoreMovedError, StoreNotEmptyError
+from drupe.engine.process import Process
+from drupe.engine.registry import ClassRegistry
+from drupe.errors import FencedError, StoreDiffersError, StoreMovedError, StoreNotEmptyError
+from drupe.service.runner import Runner
 from drupe.testing.probe import CrashAt, CrashError, DelayAt
 from drupe.testing.store_case import birth, born
 from tests.service.moved import Opened, execute, marks, populate, rows_of, run, shown, spoil, store_at, undo
+from tests.service.samples import Gate, Sum
 
 pytestmark = [pytest.mark.service("postgres"), pytest.mark.slow]
 
@@ -67,6 +73,8 @@ async def test_every_table_of_a_closed_store_refuses_every_write(table, ends):
         f"UPDATE {table} SET {key} = {key}",
         f"INSERT INTO {table} ({key}) VALUES ('x')",
     ]
+    if not isinstance(source, Path):
+        statements.append(f"TRUNCATE {table}")
     for statement in statements[2:] if table == "owner" else statements:  # nobody is there
         with pytest.raises((sqlite3.IntegrityError, psycopg.Error), match="being moved"):
             execute(source, statement)
@@ -113,3 +121,44 @@ async def test_a_difference_is_named_and_the_source_is_as_it_was(what, ends):
     assert undo(source, target)
     run(source, target)
     assert "goes-on" in (await rows_of(target))
+
+
+# --- who is surprised --------------------------------------------------------------------------------------
+
+
+class Parent(Process):
+    """Has a child in the middle of a step."""
+
+    gate: ClassVar[Gate]
+    failed: ClassVar[list[str]] = []
+
+    @classmethod
+    def define(cls, spec):
+        super().define(spec)
+        spec.output("total")
+
+    async def run(self):
+        await Parent.gate.pass_through()
+        found = await self.submit(Sum, numbers=[1, 2])
+        self.out("total", found["total"])
+
+    def on_except(self, reason):
+        self.failed.append(reason)
+
+
+async def test_a_step_whose_store_was_moved_is_given_up_and_runs_where_it_went(ends):
+    """Its worker was silent for longer than its lease, and was taken for dead."""
+    source, target = ends
+    Parent.gate = Gate()
+    async with Runner(store_at(source), registry=ClassRegistry(Process)) as runner:
+        process = await runner.launch(Parent)
+        await Parent.gate.reached.wait()
+        await asyncio.to_thread(run, source, target, dead={runner.owner})
+        Parent.gate.open.set()
+        with pytest.raises((StoreMovedError, FencedError)):
+            await process
+        assert Parent.failed == []
+    async with Runner(store_at(target), registry=ClassRegistry(Process)) as runner:
+        process = await runner.resume(process.pid)
+        await process
+        assert process.outputs["total"] == 3

@@ -38,10 +38,13 @@ _REFUSE: Final = """
     BEGIN
         RAISE EXCEPTION USING ERRCODE = {code}, MESSAGE = TG_ARGV[0];
     END $$"""
+# Of rows: what finds none to write, as the farewell of an owner who has been buried, is not refused.
 _CLOSE: Final = """
-    CREATE TRIGGER closed BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON {table}
+    CREATE TRIGGER closed BEFORE INSERT OR UPDATE OR DELETE ON {table}
+    FOR EACH ROW EXECUTE FUNCTION refuse_closed({text});
+    CREATE TRIGGER closed_whole BEFORE TRUNCATE ON {table}
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_closed({text})"""
-_LIFT: Final = "DROP TRIGGER IF EXISTS closed ON {table}"
+_LIFT: Final = "DROP TRIGGER IF EXISTS closed ON {table}; DROP TRIGGER IF EXISTS closed_whole ON {table}"
 
 Db = psycopg.Connection[Any]
 
