@@ -1,9 +1,11 @@
 """`drupe migrate`: what was begun on a file goes on in a database, and no command says more than it should."""
 
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -11,6 +13,7 @@ import pytest
 
 from drupe.storage.postgres import address
 from tests.cli.shell import ENVIRONMENT, Shell, line_with
+from tests.e2e.test_commands_terminal import Terminal
 from tests.messaging.rabbitmq.conftest import broker_url as broker_url
 
 pytestmark = [pytest.mark.slow, pytest.mark.service("postgres")]
@@ -164,6 +167,32 @@ def test_so_it_does_with_a_broker_that_gets_the_tasks(drupe: Shell, postgres_url
     assert drupe.ok("migrate", "--to", postgres_url, "--broker", broker_url, "--json").json["tasks_sent"] == 0
     (drupe.folder / "drupe.toml").write_text(f'store = "{postgres_url}"\nbroker = "{broker_url}"\n')
     ended(drupe, pids)
+
+
+def test_a_task_that_cannot_be_read_is_in_nobodys_way(drupe: Shell, broker_url: str) -> None:
+    for number in range(2):
+        drupe.ok("submit", "flows.py:Double", "--input", f"number={number}")
+    with closing(sqlite3.connect(drupe.folder / ".drupe" / "store.db")) as db, db:
+        db.execute("UPDATE task SET body = x'00' WHERE number = 1")
+        db.execute("CREATE TABLE energies (n)")
+    moved = drupe.ok("migrate", "--to", "there.db", "--broker", broker_url)
+    assert "sent to the broker: 1" in moved.err
+    assert "cannot be read, and stay in the store: 1" in moved.err
+    assert "not moved, since they are not drupe's: energies" in moved.err
+
+
+def test_a_broker_that_the_project_has_already_is_told_of(drupe: Shell, broker_url: str) -> None:
+    drupe.pid("run", "flows.py:Sum")
+    (drupe.folder / "drupe.toml").write_text(f'broker = "{broker_url}"\n')
+    assert "tasks that wait at the broker" in drupe.ok("migrate", "--to", "there.db").err
+
+
+def test_somebody_at_a_terminal_sees_a_table(drupe: Shell) -> None:
+    drupe.pid("run", "flows.py:Sum")
+    code, seen = Terminal(drupe.folder, "migrate", "--to", "there.db").end()
+    assert code == 0
+    assert "─" in seen
+    assert re.search(r"\n *process +3 +the same\n", seen)
 
 
 def test_results_for_programs(drupe: Shell, tmp_path: Path) -> None:

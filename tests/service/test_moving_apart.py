@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sqlite3
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -15,8 +16,9 @@ from drupe.core.message import Task
 from drupe.core.order import Order
 from drupe.engine.process import Process
 from drupe.engine.registry import ClassRegistry
-from drupe.errors import FencedError, StoreDiffersError, StoreMovedError, StoreNotEmptyError
+from drupe.errors import FencedError, StatementError, StoreDiffersError, StoreMovedError, StoreNotEmptyError
 from drupe.service.runner import Runner
+from drupe.storage.sqlite.failure import translate
 from drupe.testing.probe import CrashAt, CrashError, DelayAt
 from drupe.testing.store_case import birth, born
 from tests.service.moved import Opened, execute, marks, populate, rows_of, run, shown, spoil, store_at, undo
@@ -78,6 +80,24 @@ async def test_every_table_of_a_closed_store_refuses_every_write(table, ends):
     for statement in statements[2:] if table == "owner" else statements:  # nobody is there
         with pytest.raises((sqlite3.IntegrityError, psycopg.Error), match="being moved"):
             execute(source, statement)
+
+
+def test_a_trigger_of_somebody_else_is_another_matter():
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE TABLE energies (n)")
+        db.execute("CREATE TRIGGER mine BEFORE INSERT ON energies BEGIN SELECT RAISE(ABORT, 'too high'); END")
+        with pytest.raises(sqlite3.IntegrityError) as refusal:
+            db.execute("INSERT INTO energies VALUES (1)")
+    assert isinstance(translate(refusal.value, Path("here.db")), StatementError)
+
+
+async def test_a_store_that_is_being_filled_is_not_moved_on(ends, new):
+    source, target = ends
+    await populate(source)
+    with pytest.raises(CrashError):
+        run(source, target, probe=CrashAt(1, "move.filled"))
+    with pytest.raises(StoreMovedError, match="is being filled from"):
+        run(target, new("file"))
 
 
 # --- what differs ------------------------------------------------------------------------------------------

@@ -257,3 +257,17 @@ async def test_taking_back_at_the_last_moment_never_leaves_two_that_may_be_writt
     assert marks(target) == [None, "void"]
     assert undo(source, target)
     assert marks(target) == [None, None]
+
+
+async def test_what_somebody_else_has_moved_there_meanwhile_stays(ends, new):
+    source, target = ends
+    other = new("file")
+    await populate(source)
+    await populate(other)
+    with pytest.raises(CrashError):
+        run(source, target, probe=CrashAt(1, "move.sealed"))
+    run(other, target)
+    expected = await picture(target)
+    assert undo(source, target)
+    assert may_write(source)
+    assert await picture(target) == expected

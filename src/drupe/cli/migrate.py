@@ -59,7 +59,7 @@ def migrate(context: click.Context, *, to: str, undo: bool) -> None:
     else:
         _tell(session, moved)
     if sent:
-        session.note(f"{sent} tasks were sent to the broker")
+        session.note(f"tasks that waited and were sent to the broker: {sent}")
     if settings.broker != LOCAL and settings.origins["broker"] != "--broker":
         session.note("tasks that wait at the broker lie there under the old store's name: they are not moved")
     if beside:
@@ -78,7 +78,7 @@ async def _hand_over(session: Session, place: "Path | Database") -> int:
         return 0
     sent, left = await migrating.hand_over(session.settings, place)
     if left:
-        warn(session, f"{left} tasks cannot be read, and stay in the store")
+        warn(session, f"tasks that cannot be read, and stay in the store: {left}")
     return sent
 
 

@@ -133,13 +133,11 @@ class Move:
         if here is not None:
             self._refuse_elsewhere(here)
             if there is not None and there.id != here.id:
-                raise StoreMovedError(
-                    f"store {self._target.shown}: it is not what was moved out of {self._source.shown}"
-                )
+                there = None  # somebody else's, and left as it is
             if here.phase is Phase.MOVED and (there is None or there.phase is Phase.OPEN):
                 raise StoreMovedError(
-                    f"store {self._source.shown}: it was moved to {self._target.shown}, which is in use since;"
-                    " move that one to an empty place instead"
+                    f"store {self._source.shown}: it was moved to {self._target.shown}, which is in use since, or is"
+                    " another one now; move that one to an empty place instead"
                 )
         elif there is None or not there.closes or there.place != self._source.shown:
             return False
