@@ -135,6 +135,7 @@ for n in itertools.count(1):
 """
 
 
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("kind", ["file", "database"])
 def test_a_program_that_is_killed_at_any_place_is_followed_by_one_that_finishes(kind, new, tmp_path):
     """The real thing: SIGKILL, at each place in turn."""
@@ -153,7 +154,7 @@ def test_a_program_that_is_killed_at_any_place_is_followed_by_one_that_finishes(
         env={"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
         capture_output=True,
         text=True,
-        timeout=55,
+        timeout=110,
         check=False,
     )
     assert found.returncode == 0, found.stderr
