@@ -99,7 +99,7 @@ class UnknownClassError(DrupeError, LookupError):
     code = "unknown-class"
 
 
-# --- processes ---------------------------------------------------------------------------------------------
+# --- processes, loops and threads --------------------------------------------------------------------------
 
 
 class InvalidStateError(DrupeError):
@@ -152,9 +152,6 @@ class ChildMismatchError(DrupeError):
     code = "child-mismatch"
 
 
-# --- loops and threads -------------------------------------------------------------------------------------
-
-
 class LoopError(DrupeError, RuntimeError):
     """Work was asked of an event loop that cannot do it from here."""
 
@@ -188,6 +185,30 @@ class CorruptedError(StoreError):
     code = "corrupted"
 
 
+class StoreMovedError(StoreError):
+    """The store is being moved, or was moved, to another place, which the text names; nothing is written here any more."""
+
+    code = "store-moved"
+
+
+class StoreInUseError(StoreError):
+    """Somebody runs processes of the store that was to be moved; nothing was changed."""
+
+    code = "store-in-use"
+
+
+class StoreNotEmptyError(StoreError):
+    """There is something already where a store was to be moved to; nothing was written."""
+
+    code = "store-not-empty"
+
+
+class StoreDiffersError(StoreError):
+    """A store that was moved is not the same as before; the one it came from stays as it was."""
+
+    code = "store-differs"
+
+
 class TooLargeError(StoreError):
     """The state of a process is larger than the limit; nothing was written."""
 
@@ -195,10 +216,7 @@ class TooLargeError(StoreError):
 
 
 class StatementError(StoreError):
-    """What a step wanted to write of its own with its checkpoint cannot be: the database refused it, or there is none.
-
-    Nothing of the step was written. Its process ends as EXCEPTED.
-    """
+    """What a step wanted to write with its checkpoint is refused, or there is no database; its process ends as EXCEPTED."""
 
     code = "statement"
 
@@ -255,7 +273,7 @@ class FencedError(StoreError):
     code = "fenced"
 
 
-# --- messages ----------------------------------------------------------------------------------------------
+# --- messages, settings and commands -----------------------------------------------------------------------
 
 
 class MessageError(DrupeError):
@@ -366,9 +384,6 @@ class TaskLostError(CommunicationError):
     """The task is not the caller's any more: it was acknowledged, or went back to its queue."""
 
     code = "task-lost"
-
-
-# --- settings and commands ---------------------------------------------------------------------------------
 
 
 class SettingsError(DrupeError, ValueError):

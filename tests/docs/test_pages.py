@@ -13,6 +13,7 @@ from tests.architecture.source import ROOT
 from tests.docs.page import PAGES, Reader, agrees, blocks
 
 BROKERED = [ROOT / "docs" / "how-to" / "rabbitmq.md"]
+STORED = [ROOT / "docs" / "how-to" / "move-to-postgresql.md"]
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def end_workers(folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", sorted({*PAGES} - {*BROKERED}), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", sorted({*PAGES} - {*BROKERED, *STORED}), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_block_of_a_page_does_what_the_page_says(path: Path, folder: Path) -> None:
     Reader(path, folder).read()
 
@@ -55,6 +56,13 @@ def test_so_does_every_block_of_a_page_with_a_broker(path: Path, folder: Path, b
             "@localhost/": f"@{urlsplit(broker_url).netloc.rpartition('@')[2]}/",
         },
     ).read()
+
+
+@pytest.mark.slow
+@pytest.mark.service("postgres")
+@pytest.mark.parametrize("path", STORED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_so_does_every_block_of_a_page_with_a_database(path: Path, folder: Path, postgres_url: str) -> None:
+    Reader(path, folder, {"postgresql://me@localhost/lab": f"'{postgres_url}'"}).read()
 
 
 def read(text: str, folder: Path) -> None:

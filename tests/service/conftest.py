@@ -1,12 +1,14 @@
 """Stores of one file, and the programs beside this one."""
 
 import contextlib
+import itertools
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from drupe.service.database import Database
 from drupe.storage.sqlite import SqliteStore
 from tests.storage.postgres.fixture import database_url as database_url
 from tests.storage.postgres.fixture import new_postgres_url as new_postgres_url
@@ -25,6 +27,26 @@ def path(tmp_path):
 def store(path):
     """Makes stores of the one file."""
     return lambda **given: SqliteStore(path, durability="process", **given)
+
+
+@pytest.fixture
+def new(tmp_path, new_postgres_url):
+    """A function that gets a place where nothing is: a ``file``, or in a ``database``."""
+    numbers = itertools.count()
+    return lambda kind: tmp_path / f"{next(numbers)}.db" if kind == "file" else Database(new_postgres_url())
+
+
+@pytest.fixture(
+    params=[("file", "database"), ("file", "file"), ("database", "file"), ("database", "database")], ids="-to-".join
+)
+def ends(request, new):
+    """Two places where nothing is."""
+    return [new(kind) for kind in request.param]
+
+
+@pytest.fixture
+def to_database(new):
+    return new("file"), new("database")
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from drupe.cli.exit_code import MEANING, ExitCode
 from drupe.cli.failure import report
 from drupe.cli.history import history
 from drupe.cli.keys import keys
+from drupe.cli.migrate import migrate
 from drupe.cli.ps import ps
 from drupe.cli.retry import retry
 from drupe.cli.run import resume, run
@@ -34,7 +35,7 @@ SECTIONS = {
     "Share out": (submit, worker),
     "Steer": (pause, play, kill, signal, retry),
     "Look": (ps, show, history, status, wait, watch, workers),
-    "Set up": (demo, config, doctor, keys, completion),
+    "Set up": (demo, config, doctor, keys, migrate, completion),
 }
 
 

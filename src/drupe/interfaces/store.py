@@ -31,6 +31,7 @@ class Store(Inbox, Protocol):
 
         Raises:
             StoreFormatError: what is there is not a store, or one of a newer version; it is left untouched.
+            StoreMovedError: it is being moved, or was moved, elsewhere. Every write says so, too, when that happens later.
             StoreUnavailableError: it cannot be reached or written.
         """
         ...

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 from drupe.errors import SettingsError
 from drupe.interfaces.communicator import DEFAULT_QUEUE, Communicator, FarCommunicator
 from drupe.interfaces.hints import Hints
+from drupe.interfaces.moving import Place
 from drupe.interfaces.registry import Registry
 from drupe.interfaces.store import Store
 from drupe.interfaces.task_queue import TaskQueue
@@ -20,6 +21,7 @@ from drupe.messaging.local.communicator import LocalCommunicator
 from drupe.messaging.loop import LoopCommunicator
 from drupe.messaging.thread import ThreadCommunicator
 from drupe.runtime import bridge
+from drupe.runtime.clock import SystemClock
 from drupe.service import keys
 from drupe.service.attendant import POLL
 from drupe.service.classes import ListedClasses
@@ -32,6 +34,7 @@ from drupe.service.presence import Presence
 from drupe.service.profile import LOCAL, Settings
 from drupe.service.runner import Runner
 from drupe.service.worker import SLOTS, SWEEP, Worker
+from drupe.storage.sqlite.moving import SqlitePlace
 from drupe.storage.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
@@ -86,6 +89,21 @@ def _open_database(database: Database, settings: Settings) -> Store:
         max_bytes=settings.max_state_bytes,
         telling=settings.broker == LOCAL,
     )
+
+
+def place_of(store: Path | Database) -> Place:
+    """Get one end of a move, not opened yet.
+
+    Raises:
+        SettingsError: the address of a database cannot be, or its library is not installed.
+    """
+    if isinstance(store, Path):
+        return SqlitePlace(store.resolve(), clock=SystemClock())
+    try:
+        from drupe.storage.postgres.moving import PostgresPlace
+    except ImportError as error:
+        raise SettingsError(f"store: PostgreSQL takes an extra: pip install 'drupe[postgres]' ({error})") from error
+    return PostgresPlace(store.url)
 
 
 def communicator_for(settings: Settings, store: Store) -> FarCommunicator:

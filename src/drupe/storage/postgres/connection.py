@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 import psycopg
 
-from drupe.storage.postgres import column, schema
+from drupe.storage.postgres import column, schema, seal
 from drupe.storage.postgres.address import Address
 from drupe.storage.postgres.line import Line
 
@@ -30,6 +30,8 @@ _SESSION: Final = """
     SET lock_timeout TO '5s';
     SET idle_in_transaction_session_timeout TO '5s';
     SET client_min_messages TO error"""
+# A table is read from its beginning to its end, in the order of its key, and nobody but the two ends waits for each other.
+_MOVING: Final = "SET lock_timeout TO '30s'"
 _WHO: Final = "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
 _END: Final = """
     SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s::timestamptz"""
@@ -53,10 +55,12 @@ def writing(address: Address, line: Line | None = None, *, durability: Durabilit
 
     Raises:
         StoreFormatError: what is there is no store, or one of a newer version; it is left untouched.
+        StoreMovedError: it is being moved, or was moved, elsewhere.
         psycopg.Error: it cannot be reached or written.
     """
     db = _connect(address, line, durability)
     try:
+        seal.refuse(db, address)
         schema.migrate(db, address)
     except BaseException:
         db.close()
@@ -71,6 +75,23 @@ def renewing(address: Address, line: Line | None = None) -> Db:
         psycopg.Error: it cannot be reached.
     """
     return _connect(address, line, "process")
+
+
+def moving(address: Address) -> Db:
+    """Get a connection as `writing` does, also to a store that is closed because it is moved.
+
+    Raises:
+        StoreFormatError: what is there is no store, or one of a newer version; it is left untouched.
+        psycopg.Error: it cannot be reached or written.
+    """
+    db = _connect(address, None, "full")
+    try:
+        schema.migrate(db, address)
+        db.execute(_MOVING)
+    except BaseException:
+        db.close()
+        raise
+    return db
 
 
 def reading(address: Address, line: Line | None = None) -> Db:

@@ -7,7 +7,16 @@ from typing import Final
 import psycopg
 from psycopg import errors
 
-from drupe.errors import CorruptedError, DrupeError, StoreError, StoreFormatError, StoreUnavailableError, TooLargeError
+from drupe.errors import (
+    CorruptedError,
+    DrupeError,
+    StoreError,
+    StoreFormatError,
+    StoreMovedError,
+    StoreUnavailableError,
+    TooLargeError,
+)
+from drupe.storage.postgres.seal import CLOSED
 
 _GONE: Final = "it cannot be used now; see whether the server runs, and lets this user into this database"
 _UNAVAILABLE: Final[Mapping[str, str]] = MappingProxyType(
@@ -48,6 +57,8 @@ def translate(error: BaseException, where: str) -> DrupeError:
 
 
 def _found(error: BaseException, store: str) -> StoreError:
+    if isinstance(error, psycopg.Error) and error.sqlstate == CLOSED:
+        return StoreMovedError(f"{store}{_said(error)}")
     if isinstance(error, errors.ProgramLimitExceeded):
         return TooLargeError(f"{store}a value is larger than PostgreSQL allows; nothing was written ({_said(error)})")
     if isinstance(error, _MISSING):

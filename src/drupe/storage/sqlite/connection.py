@@ -2,11 +2,12 @@
 
 import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
 
 from drupe.runtime.clock import tick
-from drupe.storage.sqlite import file, schema
+from drupe.storage.sqlite import file, schema, seal
 
 Durability = Literal["full", "process"]
 
@@ -24,10 +25,34 @@ def writing(path: Path, *, durability: Durability, busy_timeout: float) -> sqlit
 
     Raises:
         StoreFormatError: the file is no store, or of a newer version; it is left untouched.
+        StoreMovedError: it is being moved, or was moved, elsewhere.
         StoreUnavailableError: it lies on a network file system.
         OSError: the file or its folder cannot be made.
         sqlite3.Error: it cannot be opened or written.
     """
+    return _writing(path, durability, busy_timeout, seal.refuse)
+
+
+def moving(path: Path, *, busy_timeout: float) -> sqlite3.Connection:
+    """Get a connection as `writing` does, also to a store that is closed because it is moved.
+
+    Raises:
+        StoreFormatError: as there; and so are the others.
+        StoreUnavailableError: it lies on a network file system.
+        OSError: the file or its folder cannot be made.
+        sqlite3.Error: it cannot be opened or written.
+    """
+    db = _writing(path, "full", busy_timeout, None)
+    db.execute("PRAGMA foreign_keys = OFF")  # all rows of all tables go, or come, together
+    return db
+
+
+def _writing(
+    path: Path,
+    durability: Durability,
+    busy_timeout: float,
+    refuse: Callable[[sqlite3.Connection, Path], None] | None,
+) -> sqlite3.Connection:
     file.refuse_network(path)
     with file.creating:
         file.refuse_foreign(path)
@@ -37,6 +62,8 @@ def writing(path: Path, *, durability: Durability, busy_timeout: float) -> sqlit
             # First of all mark and version: what is foreign or newer must not even be switched to another journal.
             file.refuse_foreign_database(db, path)
             schema.refuse_newer(db, path)
+            if refuse is not None:
+                refuse(db, path)
             _use_wal(db, busy_timeout)
             db.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
             db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES[durability]}")

@@ -15,6 +15,7 @@ from drupe.errors import (
     StoreUnavailableError,
     TooLargeError,
 )
+from drupe.storage.sqlite import seal
 
 _UNAVAILABLE: Final[Mapping[int, str]] = MappingProxyType(
     {
@@ -56,9 +57,12 @@ def translate(error: Exception, path: Path) -> DrupeError:
     if isinstance(error, DrupeError):
         return error
     primary = _primary(error)
-    if primary in _OTHER:
+    closed = seal.refused(error, path) if isinstance(error, sqlite3.IntegrityError) else None
+    if closed is not None:
+        found: DrupeError = closed
+    elif primary in _OTHER:
         kind, what = _OTHER[primary]
-        found: DrupeError = kind(f"store {path}: {what} ({error})")
+        found = kind(f"store {path}: {what} ({error})")
     elif primary in _UNAVAILABLE:
         found = StoreUnavailableError(f"store {path}: {_UNAVAILABLE[primary]} ({error})")
     elif isinstance(error, OSError):
