@@ -286,7 +286,7 @@ def test_a_move_that_was_killed_is_finished_or_taken_back(drupe: Shell, postgres
 def test_a_worker_that_was_frozen_meanwhile_ends_by_itself(drupe: Shell, kind: str, postgres_url: str) -> None:
     store = "here.db" if kind == "file" else postgres_url
     (drupe.folder / "drupe.toml").write_text(f'store = "{store}"\nlease = 0.6\n')
-    with worker(drupe) as frozen:
+    with worker(drupe, "--alone") as frozen:
         pid = drupe.ok("submit", "flows.py:Asks").out.strip()
         reaches(drupe, pid, "waiting")
         frozen.send_signal(signal.SIGSTOP)
@@ -295,8 +295,10 @@ def test_a_worker_that_was_frozen_meanwhile_ends_by_itself(drupe: Shell, kind: s
                 break
         assert answer.code == 0, answer
         frozen.send_signal(signal.SIGCONT)
-        assert frozen.wait(30) == 7
-        assert "was declared dead" in frozen.stderr.read()
+        assert frozen.wait(30) == 6
+        said = frozen.stderr.read()
+        assert "was declared dead" in said
+        assert "it was moved to" in said.splitlines()[-1]
     (drupe.folder / "drupe.toml").write_text('store = "there.db"\n')
     with worker(drupe):
         drupe.ok("signal", pid, "approve", "1")

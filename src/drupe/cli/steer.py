@@ -29,7 +29,7 @@ _deadline = click.option(
     default=DEADLINE,
     show_default=True,
     metavar="SECONDS",
-    help="How long to wait for the answer; the order stays.",
+    help="How long to wait for the answer; the order stays. 0: not at all.",
 )
 _reason = click.option("--reason", metavar="TEXT", help="Why, for people.")
 _cascade = click.option("--cascade", is_flag=True, help="Also those that came from it.")
@@ -135,7 +135,7 @@ def _steer(session: Session, given: dict[str, Any], one: "One", many: "Many | No
 
     async def ask() -> list[Receipt]:
         async with open_remote(session.settings, deadline=deadline) as remote:
-            async with within(deadline, "the store has not answered"):
+            async with within(deadline or DEADLINE, "the store has not answered"):
                 target = await found(remote.store, given)
             if target.query is not None and many is not None:
                 handles = await many(remote.controller, target.query)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from drupe.errors import SettingsError
-from drupe.interfaces.communicator import DEFAULT_QUEUE, Communicator, FarCommunicator
+from drupe.interfaces.communicator import DEADLINE, DEFAULT_QUEUE, Communicator, FarCommunicator
 from drupe.interfaces.hints import Hints
 from drupe.interfaces.moving import Place
 from drupe.interfaces.registry import Registry
@@ -270,7 +270,8 @@ async def open_remote(settings: Settings, *, deadline: float | None = None) -> A
 
     Args:
         settings: which store, and which broker.
-        deadline: seconds for getting there; None: as long as each of them takes.
+        deadline: seconds for getting there; None: as long as each of them takes. 0 is for those who wait for no answer, and
+            leaves it the time that any call has: they want to be heard.
 
     Raises:
         CommunicationError: the broker cannot be reached.
@@ -282,7 +283,7 @@ async def open_remote(settings: Settings, *, deadline: float | None = None) -> A
         store, communicator, presence=Presence(presence_folder(settings)), hints=_hints(settings, store)
     )
     async with AsyncExitStack() as stack:
-        async with within(deadline, "store and broker have not answered"):
+        async with within(DEADLINE if deadline == 0 else deadline, "store and broker have not answered"):
             await store.open()
             stack.push_async_callback(store.close)
             await communicator.open()
