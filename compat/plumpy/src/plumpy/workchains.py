@@ -1,22 +1,25 @@
 """Work chains: processes whose body is an outline of steps, with a context, and awaitables to wait for between steps.
 
-An outline is a tree of instructions, which is the same for all work chains of a class. Where one of them stands is a
-tree of steppers, which mirrors it and is saved with the work chain.
+An outline is a tree of instructions, which is the same for all work chains of a class, and is run as a program of
+drupe's (`plumpy.programs`). Where a work chain stands is shown, and saved with it, as a tree of steppers that mirrors it.
 """
 
 import abc
 import asyncio
 import collections.abc
+import functools
 import inspect
 import logging
+import operator
 import re
 import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import kiwipy
 
-from plumpy import lang, mixins, persistence, process_states, processes
+from drupe.core.outline import If, Node, While
+from plumpy import lang, mixins, persistence, process_states, processes, programs
 from plumpy.utils import PID_TYPE, SAVED_STATE_TYPE
 
 __all__ = ["ToContext", "WorkChain", "WorkChainSpec", "if_", "return_", "while_"]
@@ -233,32 +236,94 @@ class _FunctionStepper(Stepper):
 
 
 class _NestingStepper(Stepper):
-    """Within a block of instructions, in which another stepper stands."""
+    """In an instruction that has parts: shows where in it the place of the work chain is.
+
+    Args:
+        instruction: the instruction.
+        workchain: the work chain, which begins with it.
+    """
 
     _INSTRUCTION: str
-    """The name of the instruction: in a load context, and with an underscore before it as an attribute."""
-    _child_stepper: Any = None
+    """The name of the instruction in a load context."""
+
+    def __init__(self, instruction: Any, workchain: "WorkChain") -> None:
+        super().__init__(workchain)
+        self._look(instruction, programs.Place(instruction._compiled, workchain), 0)
+
+    def _look(self, instruction: Any, place: programs.Place, depth: int) -> None:
+        """Show of a place what is in this instruction, which is so deep in the outline."""
+        self._instruction, self._place, self._depth = instruction, place, depth
 
     def save_instance_state(
         self, out_state: SAVED_STATE_TYPE, save_context: persistence.LoadSaveContext | None
     ) -> None:
         super().save_instance_state(out_state, save_context)
-        if self._child_stepper is not None:
-            out_state[STEPPER_STATE] = self._child_stepper.save()
+        child = self._child_stepper
+        if child is not None:
+            out_state[STEPPER_STATE] = child.save()
 
     def load_instance_state(self, saved_state: SAVED_STATE_TYPE, load_context: persistence.LoadSaveContext) -> None:
+        instruction = getattr(load_context, self._INSTRUCTION)
+        place = programs.Place(instruction._compiled, load_context.workchain)
+        self._look(instruction, place, 0)
         super().load_instance_state(saved_state, load_context)
-        self._enter_instruction(getattr(load_context, self._INSTRUCTION))
-        child = saved_state.get(STEPPER_STATE, None)
-        self._child_stepper = None if child is None else self._current().recreate_stepper(child, self._workchain)
+        if saved_state.get(STEPPER_STATE, None) is None:
+            return
+        pos = self._pos
+        child = instruction._part(pos).recreate_stepper(saved_state[STEPPER_STATE], self._workchain)
+        if (pos, None) in place.compiled.cursors:
+            place.held = child
+        else:
+            place.move((pos, *child._place.address), child._place.held)
+
+    @property
+    def _pos(self) -> int:
+        pos: int = self._place.address[self._depth]
+        return pos
+
+    @_pos.setter
+    def _pos(self, pos: int) -> None:
+        self._place.move((*self._place.address[: self._depth], pos))
+
+    @property
+    def _child_stepper(self) -> Any:
+        place, depth = self._place, self._depth + 1
+        address = place.address
+        if len(address) == depth:
+            return None
+        part = self._instruction._part(address[depth - 1])
+        if address[depth] is None:
+            return place.held or part.create_stepper(self._workchain)
+        child = part._STEPPER.__new__(part._STEPPER)
+        child._workchain = self._workchain
+        child._look(part, place, depth)
+        return child
+
+    def step(self) -> tuple[bool, Any]:
+        place, depth = self._place, self._depth
+        if not depth:
+            return place.step()
+        above = place.address[:depth]
+        finished, result = place.step()
+        address = place.address
+        return finished or len(address) <= depth or address[:depth] != above, result
+
+    def __str__(self) -> str:
+        compiled, cursor = self._place.compiled, self._place.cursor
+        if self._depth or self._place.held is not None or cursor in compiled.foreign:
+            return self._text()
+        text = compiled.texts.get(cursor)
+        if text is None:
+            text = compiled.texts[cursor] = self._text()
+        return text
 
     @abc.abstractmethod
-    def _enter_instruction(self, instruction: Any) -> None:
-        """Keep the instruction that this is a stepper of."""
+    def _text(self) -> str:
+        """Get where this stands, to people."""
 
-    @abc.abstractmethod
-    def _current(self) -> Any:
-        """Get the instruction in which the other stepper stands."""
+    def finished(self) -> bool:
+        """Whether nothing of the instruction is left to do."""
+        return self._pos == len(self._instruction)
 
 
 @persistence.auto_persist("_pos")
@@ -266,37 +331,18 @@ class _BlockStepper(_NestingStepper):
     """Within a sequence of instructions."""
 
     _INSTRUCTION = "block_instruction"
+    _block = property(operator.attrgetter("_instruction"))
 
     def __init__(self, block: "_Block", workchain: "WorkChain") -> None:
-        super().__init__(workchain)
-        self._block = block
-        self._pos: int = 0
-        self._child_stepper = self._block[0].create_stepper(self._workchain)
-
-    def _enter_instruction(self, instruction: Any) -> None:
-        self._block = instruction
-
-    def _current(self) -> Any:
-        return self._block[self._pos]
-
-    def step(self) -> tuple[bool, Any]:
-        assert self._child_stepper is not None, "Can't call step after the block is finished"
-        finished, result = self._child_stepper.step()
-        if finished:
-            self.next_instruction()
-        return self._child_stepper is None, result
+        block[0]  # an error when there is none
+        super().__init__(block, workchain)
 
     def next_instruction(self) -> None:
         """Stand before the next instruction of the block, or behind the last."""
         assert not self.finished()
         self._pos += 1
-        self._child_stepper = None if self.finished() else self._current().create_stepper(self._workchain)
 
-    def finished(self) -> bool:
-        """Whether all instructions of the block are done."""
-        return self._pos == len(self._block)
-
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return f"{self._pos}:{self._child_stepper}"
 
 
@@ -305,40 +351,9 @@ class _IfStepper(_NestingStepper):
     """Before a condition, or within one of its blocks."""
 
     _INSTRUCTION = "if_instruction"
+    _if_instruction = property(operator.attrgetter("_instruction"))
 
-    def __init__(self, if_instruction: "_If", workchain: "WorkChain") -> None:
-        super().__init__(workchain)
-        self._if_instruction = if_instruction
-        self._pos = 0
-
-    def _enter_instruction(self, instruction: Any) -> None:
-        self._if_instruction = instruction
-
-    def _current(self) -> Any:
-        return self._if_instruction[self._pos].body
-
-    def step(self) -> tuple[bool, Any]:
-        if self.finished():
-            return True, None
-        if self._child_stepper is None:
-            for conditional in self._if_instruction:
-                if conditional.is_true(self._workchain):
-                    break
-                self._pos += 1
-            if self.finished():
-                return True, None
-            self._child_stepper = self._current().create_stepper(self._workchain)
-        finished, result = self._child_stepper.step()
-        if finished:
-            self._pos = len(self._if_instruction)
-            self._child_stepper = None
-        return self.finished(), result
-
-    def finished(self) -> bool:
-        """Whether a block was done, or none is to be."""
-        return self._pos == len(self._if_instruction)
-
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return _within(self._if_instruction[self._pos], self._child_stepper)
 
 
@@ -346,28 +361,14 @@ class _WhileStepper(_NestingStepper):
     """Before the condition of a loop, or within its block."""
 
     _INSTRUCTION = "while_instruction"
-
-    def __init__(self, while_instruction: "_While", workchain: "WorkChain") -> None:
-        super().__init__(workchain)
-        self._while_instruction = while_instruction
-
-    def _enter_instruction(self, instruction: Any) -> None:
-        self._while_instruction = instruction
-
-    def _current(self) -> Any:
-        return self._while_instruction.body
+    _while_instruction = property(operator.attrgetter("_instruction"))
 
     def step(self) -> tuple[bool, Any]:
-        if self._child_stepper is None:
-            if not self._while_instruction.is_true(self._workchain):
-                return True, None
-            self._child_stepper = self._current().create_stepper(self._workchain)
-        finished, result = self._child_stepper.step()
-        if finished:
-            self._child_stepper = None
-        return False, result
+        if self._place.over:
+            self._pos = 0
+        return super().step()
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return _within(self._while_instruction, self._child_stepper)
 
 
@@ -442,8 +443,51 @@ class _FunctionCall(_Instruction):
         return f"{self._fn.__name__}({text})"
 
 
-class _Block(_Instruction, collections.abc.Sequence[Any]):
+class _Nesting(_Instruction, collections.abc.Sequence[Any]):
+    """An instruction that has parts. It is compiled when it is first used, and must not change from then on."""
+
+    _STEPPER: type[Any]
+    _STEPPED_AGAIN: ClassVar[Callable[[], BaseException] | None] = None
+    """What comes of a step when all is done."""
+
+    @functools.cached_property
+    def _compiled(self) -> programs.CompiledOutline:
+        return programs.CompiledOutline(self)
+
+    @abc.abstractmethod
+    def _nodes(self, address: programs.Address, to: programs.CompiledOutline) -> tuple[Node, ...]:
+        """Get drupe's form of this."""
+
+    def _part(self, pos: Any) -> Any:
+        """Get the instruction at a position."""
+        return self[pos].body
+
+    def create_stepper(self, workchain: "WorkChain") -> Any:
+        return self._STEPPER(self, workchain)
+
+    def recreate_stepper(self, saved_state: SAVED_STATE_TYPE, workchain: "WorkChain") -> Any:
+        context = persistence.LoadSaveContext(None, workchain=workchain, **{self._STEPPER._INSTRUCTION: self})
+        return self._STEPPER.recreate_from(saved_state, context)
+
+
+def _nodes_of(part: Any, address: programs.Address, to: programs.CompiledOutline) -> tuple[Node, ...]:
+    kind = type(part)  # what somebody derives from these may step otherwise
+    if kind is _FunctionCall:
+        return (to.step(address, part._fn),)
+    if kind is _Return:
+        return (to.returns(address, functools.partial(_PropagateReturn, part._exit_code)),)
+    if kind in (_Block, _If, _While):
+        return part._nodes(address, to)  # type: ignore[no-any-return]
+    return (to.steps(address, part.create_stepper),)
+
+
+class _Block(_Nesting):
     """Instructions, one after the other."""
+
+    _STEPPER = _BlockStepper
+    _STEPPED_AGAIN: ClassVar[Callable[[], BaseException] | None] = functools.partial(
+        AssertionError, "Can't call step after the block is finished"
+    )
 
     def __init__(self, instructions: Sequence[Any]) -> None:
         self._instruction: list[_Instruction] = [_ensure_instruction(each) for each in instructions]
@@ -454,12 +498,13 @@ class _Block(_Instruction, collections.abc.Sequence[Any]):
     def __len__(self) -> int:
         return len(self._instruction)
 
-    def create_stepper(self, workchain: "WorkChain") -> _BlockStepper:
-        return _BlockStepper(self, workchain)
+    def _nodes(self, address: programs.Address, to: programs.CompiledOutline) -> tuple[Node, ...]:
+        if not self._instruction:
+            return (to.steps(address, self.create_stepper),)
+        return tuple(node for pos, each in enumerate(self) for node in _nodes_of(each, (*address, pos), to))
 
-    def recreate_stepper(self, saved_state: SAVED_STATE_TYPE, workchain: "WorkChain") -> Any:
-        context = persistence.LoadSaveContext(workchain=workchain, block_instruction=self)
-        return _BlockStepper.recreate_from(saved_state, context)
+    def _part(self, pos: Any) -> Any:
+        return self[pos]
 
     def get_description(self) -> list[Any]:
         return [each.get_description() for each in self._instruction]
@@ -513,8 +558,10 @@ class _Conditional:
         return f"{self._label}({self.predicate.__name__})"
 
 
-class _If(_Instruction, collections.abc.Sequence[Any]):
+class _If(_Nesting):
     """Blocks, of which the first is done whose condition is met."""
+
+    _STEPPER = _IfStepper
 
     def __init__(self, condition: PREDICATE_TYPE) -> None:
         super().__init__()
@@ -545,12 +592,9 @@ class _If(_Instruction, collections.abc.Sequence[Any]):
         self._sealed = True
         return self
 
-    def create_stepper(self, workchain: "WorkChain") -> _IfStepper:
-        return _IfStepper(self, workchain)
-
-    def recreate_stepper(self, saved_state: SAVED_STATE_TYPE, workchain: "WorkChain") -> Any:
-        context = persistence.LoadSaveContext(workchain=workchain, if_instruction=self)
-        return _IfStepper.recreate_from(saved_state, context)
+    def _nodes(self, address: programs.Address, to: programs.CompiledOutline) -> tuple[Node, ...]:
+        arms = tuple(to.arm((*address, pos), each) for pos, each in enumerate(self))
+        return (If(arms, (to.not_met((*address, len(self))),)),)
 
     def get_description(self) -> Mapping[str, Any]:
         first, *others = self._ifs
@@ -560,8 +604,10 @@ class _If(_Instruction, collections.abc.Sequence[Any]):
         return found
 
 
-class _While(_Conditional, _Instruction, collections.abc.Sequence[Any]):
+class _While(_Conditional, _Nesting):
     """A block that is done again and again as long as a condition is met."""
+
+    _STEPPER = _WhileStepper
 
     def __init__(self, predicate: PREDICATE_TYPE) -> None:
         super().__init__(self, predicate, label=while_.__name__)
@@ -573,12 +619,8 @@ class _While(_Conditional, _Instruction, collections.abc.Sequence[Any]):
     def __len__(self) -> int:
         return 1
 
-    def create_stepper(self, workchain: "WorkChain") -> _WhileStepper:
-        return _WhileStepper(self, workchain)
-
-    def recreate_stepper(self, saved_state: SAVED_STATE_TYPE, workchain: "WorkChain") -> Any:
-        context = persistence.LoadSaveContext(workchain=workchain, while_instruction=self)
-        return _WhileStepper.recreate_from(saved_state, context)
+    def _nodes(self, address: programs.Address, to: programs.CompiledOutline) -> tuple[Node, ...]:
+        return While(to.arm((*address, 0), self)), to.not_met((*address, 1))
 
     def get_description(self) -> dict[str, Any]:
         return {f"while({self.predicate.__name__})": self.body.get_description()}

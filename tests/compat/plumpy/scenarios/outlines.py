@@ -99,6 +99,17 @@ class Base(plumpy.WorkChain):
     def empty(self):
         return {}
 
+    def shows(self):
+        SEEN.append(str(self._stepper))
+
+    def shows_no(self):
+        SEEN.append(str(self._stepper))
+        return False
+
+    def shows_more(self):
+        SEEN.append(str(self._stepper))
+        return self.more()
+
 
 def ended(value=None, error=None):
     future = asyncio.get_running_loop().create_future()
@@ -123,6 +134,39 @@ class Child(plumpy.Process):
 class BadChild(plumpy.Process):
     def run(self):
         raise ValueError("of the child")
+
+
+class Twice(workchains._Instruction):
+    """An instruction that is none of the library's, and takes two steps."""
+
+    def create_stepper(self, workchain):
+        return TwiceStepper(workchain)
+
+    def recreate_stepper(self, saved_state, workchain):
+        return TwiceStepper.recreate_from(saved_state, plumpy.LoadSaveContext(workchain=workchain))
+
+    def get_description(self):
+        return "twice"
+
+
+@plumpy.auto_persist("left")
+class TwiceStepper(workchains.Stepper):
+    left = 2
+
+    def step(self):
+        SEEN.append([f"{self.left} left", str(self._workchain._stepper)])
+        self.left -= 1
+        return self.left == 0, None
+
+    def __str__(self):
+        return f"{self.left} left after {self._workchain.ctx.get('n')}"
+
+
+class Until(workchains._While):
+    """A loop that ends when its condition is met."""
+
+    def is_true(self, workflow):
+        return not super().is_true(workflow)
 
 
 if_, while_, return_ = plumpy.if_, plumpy.while_, plumpy.return_
@@ -169,10 +213,138 @@ OUTLINES = {
     "empty": lambda c: [c.empty, c.b],
     "text": lambda c: ["a"],
     "call": lambda c: [c.a, lambda self, other: None],
+    "shows": lambda c: [
+        c.shows,
+        if_(c.shows_no)(c.a).elif_(c.shows_no)(c.a).else_(c.shows, while_(c.more)(c.a, c.shows)),
+    ],
+    "shows_loop": lambda c: [while_(c.shows_more)(if_(c.shows_no)(c.b), if_(c.yes)(c.shows), c.a)],
+    "shows_loop_first": lambda c: [while_(c.shows_more)(if_(c.yes)(c.shows), c.a), c.b],
+    "shows_loop_alone": lambda c: [while_(c.shows_more)(c.shows, c.a)],
+    "block": lambda c: [workchains._Block([c.shows, workchains._Block([c.a])]), c.shows],
+    "block_alone": lambda c: [workchains._Block([c.shows, c.b])],
+    "block_of_nothing": lambda c: [workchains._Block([])],
+    "foreign": lambda c: [c.a, Twice(), c.shows],
+    "foreign_alone": lambda c: [Twice()],
+    "foreign_in_while": lambda c: [while_(c.more)(Twice(), c.a), Twice()],
+    "foreign_while": lambda c: [c.a, Until(c.shows_no)(c.a, c.fails)],
+    "if_of_nothing": lambda c: [c.a, if_(c.yes)(), c.b],
+    "elif_fails": lambda c: [c.b, if_(c.no)(c.b).elif_(c.fails_to_say)(c.b), c.b],
+    "while_fails": lambda c: [c.b, while_(c.more)(c.a, if_(c.yes)(c.fails))],
+    "bodiless_later": lambda c: [c.a, while_(c.yes)],
     "lambda": lambda c: [lambda self: SEEN.append("lambda"), c.b],
     "bodiless": lambda c: [if_(c.yes), c.a],
     "twice": lambda c: [if_(c.yes)(c.a)(c.b)],
 }
+
+
+NUMBERED = (workchains._BlockStepper, workchains._IfStepper)
+UNUSABLE = ("text", "call", "bodiless", "twice", "nothing", "block_of_nothing")
+
+
+def stood(stepper):
+    """Where a stepper and those within it stand."""
+    found = []
+    while stepper is not None:
+        found.append([type(stepper).__name__, stepper._pos if type(stepper) in NUMBERED else None])
+        stepper = getattr(stepper, "_child_stepper", None)
+    return found
+
+
+@each(
+    **{
+        f"{name}-{how}": (steps, how)
+        for name, steps in OUTLINES.items()
+        if name not in UNUSABLE
+        for how in ("same", "loaded", "reloaded")
+    }
+)
+@on_new_loop
+async def a_stepper(steps, how):
+    """Whether it is the same one for all steps, or is saved and loaded again before each, or before and after."""
+    kind = type("Chain", (Base,), {"steps": staticmethod(steps)})
+    made = raised(kind)
+    yield made
+    if made[0] == "raised":
+        return
+    chain = kind()
+    outline = kind.spec().get_outline()
+
+    def again():
+        saved = chain._stepper.save()
+        chain._stepper = outline.recreate_stepper(saved, chain)
+        return [saved == chain._stepper.save(), saved]
+
+    for _ in range(25):
+        yield [raised(lambda: str(chain._stepper)), raised(chain._stepper.save), stood(chain._stepper)]
+        if how != "same":
+            yield raised(again)
+        took = raised(chain._stepper.step)
+        yield [took, SEEN[-3:], raised(lambda: str(chain._stepper))]
+        if how == "reloaded":
+            yield raised(again)
+        if took[0] == "raised":
+            break
+
+
+@scenario
+@on_new_loop
+async def a_stepper_of_an_outline_that_was_another():
+    kind = type("Chain", (Base,), {"steps": staticmethod(OUTLINES["shows_loop_first"])})
+    chain = kind()
+    outline = kind.spec().get_outline()
+    chain._stepper.step()
+    saved = chain._stepper.save()
+    yield saved
+
+    def changed(**leaf):
+        state = chain._stepper.save()
+        within = state
+        while "stepper_state" in within:
+            within = within["stepper_state"]
+        within.update(leaf)
+        return state
+
+    loaded = outline.recreate_stepper(changed(_fn="shows"), chain)
+    yield [str(loaded), loaded.save(), stood(loaded)]
+    chain._stepper = loaded
+    for _ in range(3):
+        yield [loaded.step(), str(loaded), loaded.save(), list(SEEN)]
+    yield raised(outline.recreate_stepper, changed(_fn="is not there"), chain)
+    yield raised(outline.recreate_stepper, {**saved, "_pos": 7}, chain)
+    yield raised(outline.recreate_stepper, {name: value for name, value in saved.items() if name != "_pos"}, chain)
+    over = outline.recreate_stepper({"!!meta": saved["!!meta"], "_pos": 2}, chain)
+    yield [str(over), over.finished(), raised(over.step)]
+
+
+@scenario
+@on_new_loop
+async def steppers_by_hand():
+    kind = type("Chain", (Base,), {"steps": staticmethod(OUTLINES["if_nested"])})
+    chain = kind()
+    block = workchains._Block([Base.a, plumpy.while_(Base.no)(Base.b), Base.b])
+    stepper = workchains._BlockStepper(block, chain)
+    yield [stepper._block is block, stepper._pos, stepper.finished(), str(stepper), stood(stepper)]
+    for _ in range(3):
+        stepper.next_instruction()
+        yield [stepper._pos, stepper.finished(), str(stepper), stepper.save(), stood(stepper)]
+    yield raised(stepper.next_instruction)
+    yield raised(stepper.step)
+    yield raised(workchains._BlockStepper, workchains._Block([]), chain)
+    condition = plumpy.if_(Base.no)(Base.a).else_(Base.a, Base.b)
+    stepper = workchains._IfStepper(condition, chain)
+    yield [stepper._if_instruction is condition, stepper._pos, stepper.finished(), str(stepper)]
+    stepper.step()
+    within = stepper._child_stepper
+    yield [str(within), within._pos, within.step(), stepper._workchain is within._workchain is chain]
+    repeated = plumpy.while_(Base.more)(Base.a)
+    stepper = workchains._WhileStepper(repeated, chain)
+    yield [stepper._while_instruction is repeated, str(stepper), stepper._child_stepper]
+    yield [[stepper.step(), str(stepper)] for _ in range(4)]
+    chain.limit = 4
+    yield [[stepper.step(), str(stepper)] for _ in range(2)]
+    stepper = workchains._FunctionStepper(chain, Base.b)
+    yield [stepper._fn is Base.b, stepper.step(), stepper.step(), str(stepper), list(SEEN)]
+    yield raised(workchains._ReturnStepper(plumpy.return_(3), chain).step)
 
 
 @each(**{name: (steps,) for name, steps in OUTLINES.items()})
@@ -200,13 +372,7 @@ async def an_outline(steps):
     yield plain(chain.ctx)
 
 
-@each(
-    **{
-        name: (steps,)
-        for name, steps in OUTLINES.items()
-        if name not in ("text", "call", "bodiless", "twice", "nothing")
-    }
-)
+@each(**{name: (steps,) for name, steps in OUTLINES.items() if name not in UNUSABLE})
 @on_new_loop
 async def run_at_once(steps):
     kind = type("Chain", (Base,), {"steps": staticmethod(steps)})
