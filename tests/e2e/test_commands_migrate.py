@@ -136,11 +136,9 @@ def ended(drupe: Shell, pids: dict[str, str]) -> None:
 
 
 def seen(drupe: Shell, pids: dict[str, str]) -> list[object]:
-    """What is shown of each, but for who holds it and how often that was tried."""
+    """What is shown of some, in whose rows a move changes nothing."""
     return [
-        [drupe(command, pid, "--json").json for command in ("show", "history")]
-        for name, pid in sorted(pids.items())
-        if name not in ("queued", "half")
+        drupe(*words, "--json").json for words in (["show", pids["asks"]], ["history", pids["bad"]], ["ps", "--paused"])
     ]
 
 
