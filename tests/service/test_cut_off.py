@@ -191,3 +191,37 @@ async def test_a_worker_does_not_go_on_sweeping_when_it_was_fenced():
         with pytest.raises(FencedError, match="it was told so"):
             await soon(work)
     await communicator.close()
+
+
+class Last(Process):
+    """Ends with its only step."""
+
+    ended: ClassVar[list[str]] = []
+
+    def run(self):
+        return 1
+
+    def on_finished(self):
+        self.ended.append(self.pid)
+
+
+async def test_what_is_given_up_while_its_checkpoint_is_on_its_way_tells_nobody_of_it(monkeypatch):
+    """Nobody knows whether it was written: others may have been faster."""
+    async with Runner(MemoryStore(), registry=ClassRegistry(Process)) as runner:
+        on_its_way, never = asyncio.Event(), asyncio.get_running_loop().create_future()
+        save = runner.store.save
+
+        async def hang(change):
+            if change.state is State.FINISHED:
+                on_its_way.set()
+                await never
+            await save(change)
+
+        monkeypatch.setattr(runner.store, "save", hang)
+        process = await runner.launch(Last)
+        await soon(on_its_way.wait())
+        process._life.evict(FencedError("somebody else has it"))
+        with pytest.raises(FencedError, match="somebody else"):
+            await soon(process.future())
+        await until(lambda: process._life.task is None)
+        assert (process.state, Last.ended) == (State.RUNNING, [])

@@ -22,7 +22,7 @@ from drupe.core.record import Birth, Change, Fence, Record
 from drupe.core.snapshot import Snapshot
 from drupe.engine import drive, saving
 from drupe.engine.behaviour import Excepted
-from drupe.errors import DrupeError, DuplicateProcessError, FencedError, KilledError, StoreError
+from drupe.errors import DrupeError, DuplicateProcessError, FencedError, KilledError, StoreError, StoreUnavailableError
 from drupe.interfaces.ambient import Clock, Ids, Probe
 from drupe.interfaces.host import Standing
 from drupe.interfaces.store import Store
@@ -243,10 +243,15 @@ class StoredHost:
             raise cancelled
 
     async def _saved(self, process: Any, change: Change) -> None:
-        while process._life.lost is None:  # what becomes of one that was given up is for others to see
+        while (lost := process._life.lost) is None:
             with contextlib.suppress(asyncio.CancelledError):
                 return await self.store.save(change)  # what was saved already is not saved twice
-        raise asyncio.CancelledError
+        # It was given up, so what became of this is for others to see: nobody here may be told that it has happened.
+        if isinstance(lost, StoreError):
+            raise lost
+        raise StoreUnavailableError(
+            f"nobody waits for checkpoint {change.seq} of process {change.pid} any more"
+        ) from lost
 
     async def _take_born(self, child: Any, birth: Birth, tenure: Tenure, *, sure: bool) -> None:
         if sure or self._is_new(await self.store.record(child.pid)):
