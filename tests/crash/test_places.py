@@ -52,7 +52,7 @@ AROUND = {
 HOST_FREE = {
     ("service/recovery.py", "save"): "a process that could not be brought up to date is paused before it has a host",
     ("service/retrying.py", "create"): "whoever retries holds nothing, before nor after",
-    ("service/controller.py", "ask"): "whoever asks holds nothing of the process",
+    ("service/ordering.py", "ask"): "whoever asks holds nothing of the process",
     ("service/overruling.py", "answer"): "nor does who answers for what nobody holds",
 }
 """Calls in the service that need no place of the host: the store's own are enough, since nothing is kept in memory."""

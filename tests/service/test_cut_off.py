@@ -225,3 +225,23 @@ async def test_what_is_given_up_while_its_checkpoint_is_on_its_way_tells_nobody_
             await soon(process.future())
         await until(lambda: process._life.task is None)
         assert (process.state, Last.ended) == (State.RUNNING, [])
+
+
+async def test_a_runner_that_is_cancelled_while_it_is_left_renews_its_lease_no_more(monkeypatch):
+    threads = set(threading.enumerate())
+    runner, leaving = Runner(MemoryStore()), asyncio.Event()
+
+    async def hang():
+        leaving.set()
+        await asyncio.get_running_loop().create_future()
+
+    async def use():
+        async with runner:
+            monkeypatch.setattr(runner._attendant, "close", hang)
+
+    task = asyncio.create_task(use())
+    await soon(leaving.wait())
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert set(threading.enumerate()) == threads

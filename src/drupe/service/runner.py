@@ -165,12 +165,14 @@ class Runner:
 
     async def _leave(self) -> None:
         self._stall.stop()
-        await self._attendant.close()
-        while tasks := self._draining.tasks():
-            if await cancelled(tasks, within=PARTING):  # what they wait for may never come
-                self._give_up()
-        self._lease.stop()  # not before: what was on its way to the store was to arrive there
-        self._give_up()
+        try:
+            await self._attendant.close()
+            while tasks := self._draining.tasks():
+                if await cancelled(tasks, within=PARTING):  # what they wait for may never come
+                    self._give_up()
+        finally:  # also if somebody will not wait: an owner that is gone must not renew its lease for ever
+            self._lease.stop()  # not before: what was on its way to the store was to arrive there
+            self._give_up()
         try:
             if self._contact is not None:
                 await self._contact.close()

@@ -5,7 +5,7 @@ something may have been missed.
 """
 
 import logging
-import select
+import selectors
 import socket
 import threading
 from collections.abc import Callable
@@ -94,7 +94,7 @@ class Ear:
                     finally:
                         db.close()
                         self._line.drop()
-                if select.select([stop], [], [], next(waits))[0]:
+                if _ready(stop, within=next(waits)):
                     return
 
     def _connected(self) -> Db:
@@ -110,7 +110,7 @@ class Ear:
     def _listen(self, db: Db, stop: socket.socket) -> bool:
         """Hear until the connection is lost; False when it is to end."""
         while True:
-            if stop.fileno() in select.select([db.fileno(), stop.fileno()], [], [])[0]:
+            if stop in _ready(db, stop):
                 return False
             try:
                 db.pgconn.consume_input()
@@ -123,3 +123,11 @@ class Ear:
     def _tell(self, hint: Hint) -> None:
         for heard in list(self._heard.values()):
             heard(hint)
+
+
+def _ready(*waited: Db | socket.socket, within: float | None = None) -> list[object]:
+    """Get those that there is something to read from, as soon as there are any, or none after so many seconds."""
+    with selectors.DefaultSelector() as selector:  # `select` itself takes no descriptor above 1023
+        for each in waited:
+            selector.register(each, selectors.EVENT_READ)
+        return [key.fileobj for key, _ in selector.select(within)]
