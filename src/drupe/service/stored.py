@@ -247,11 +247,9 @@ class StoredHost:
             with contextlib.suppress(asyncio.CancelledError):
                 return await self.store.save(change)  # what was saved already is not saved twice
         # It was given up, so what became of this is for others to see: nobody here may be told that it has happened.
-        if isinstance(lost, StoreError):
-            raise lost
-        raise StoreUnavailableError(
-            f"nobody waits for checkpoint {change.seq} of process {change.pid} any more"
-        ) from lost
+        if not isinstance(lost, StoreError):
+            lost = StoreUnavailableError(f"nobody waits for checkpoint {change.seq} of {change.pid} any more")
+        raise lost
 
     async def _take_born(self, child: Any, birth: Birth, tenure: Tenure, *, sure: bool) -> None:
         if sure or self._is_new(await self.store.record(child.pid)):
