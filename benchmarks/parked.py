@@ -25,7 +25,7 @@ from drupe.service.wiring import Remote, open_remote
 SINGLE = 200
 TOGETHER = 256
 PAGE = 500
-STEPS = 200
+STEPS = 50
 
 
 class Measurement:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 # No limits of time: the machine is shared, and a slow example is not a wrong one.
 settings.register_profile("dev", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 # A commit passes or fails whenever it is asked.
-settings.register_profile("ci", settings.get_profile("dev"), max_examples=200, derandomize=True)
+settings.register_profile("ci", settings.get_profile("dev"), max_examples=100, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
