@@ -87,11 +87,7 @@ def worker(context: click.Context, /, *, processes: int, alone: bool, ready_file
 
     for error in bring_classes(session):
         session.note(f"warning: {error}")
-
-    async def work() -> ExitCode:
-        return await Working(session, ear=ear, **given).run()
-
-    return asyncio.run(work())
+    return asyncio.run(Working(session, ear=ear, **given).run())
 
 
 @click.command(short_help="Have a worker run a process.")

@@ -132,8 +132,9 @@ class Working:
 
     def _is_to_wait(self, error: BaseException, waited: float) -> bool:
         """Tell whether it may help. A file that cannot be opened does not come up; one that was in use may be busy, or its disk full."""
-        if isinstance(error, StoreUnavailableError) and isinstance(self._session.settings.store, Path):
-            return self._former is not None and (self._give_up is None or waited <= self._give_up)
+        is_file = isinstance(error, StoreUnavailableError) and isinstance(self._session.settings.store, Path)
+        if is_file and self._former is None:
+            return False
         return self._give_up is None or waited <= self._give_up
 
     async def _until_cut_off(self) -> None:

@@ -177,7 +177,7 @@ class Worker:
     async def _take_up_all(self, found: Sequence[Record]) -> list[str]:
         # At once, so that they share commits; but those one after the other of which many died: see `suspicion`.
         suspects = [record for record in found if self._runner.is_suspect(record)]
-        others = [record for record in found if record not in suspects] if suspects else found
+        others = [record for record in found if not self._runner.is_suspect(record)]
         taken = await asyncio.gather(*map(self._take_up, others))
         pids = [record.pid for record, was_taken in zip(others, taken, strict=True) if was_taken]
         return pids + [record.pid for record in suspects if not self._cut_short and await self._take_up(record)]

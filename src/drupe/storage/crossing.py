@@ -5,13 +5,16 @@ It looks whether they are what they should be, and counts delays so that they ar
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Final
+from dataclasses import fields
+from typing import Any, Final
 
 from drupe.core.inventory import Row, Table
 from drupe.core.issue import brief
 from drupe.errors import StoreError, StoreInUseError, StoreMovedError, StoreNotEmptyError
-from drupe.interfaces.moving import Mark
+from drupe.interfaces.moving import Mark, Phase, Side
 
+MARK: Final = tuple(field.name for field in fields(Mark))
+"""The columns of the table that says how far a move is."""
 _GRAINS: Final = 1024.0
 """Parts of a second. A time of day and a delay in these add up without rounding, so a delay is read as it was written."""
 
@@ -26,6 +29,12 @@ def delay(due: float | None, clock: float) -> float | None:
     if due is None or due <= clock:
         return None
     return math.ceil((due - clock) * _GRAINS) / _GRAINS
+
+
+def mark_of(row: Sequence[Any]) -> Mark:
+    """Get a mark from its row, whose columns are those of `MARK`."""
+    found = dict(zip(MARK, row, strict=True))
+    return Mark(**{**found, "side": Side(found["side"]), "phase": Phase(found["phase"])})
 
 
 class Check:

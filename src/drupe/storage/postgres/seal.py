@@ -4,13 +4,13 @@ They are there only in a store that is closed, so no other pays for them. The ta
 move: by it one that was killed goes on, and whoever opens the store afterwards is told where its processes are.
 """
 
-from dataclasses import astuple, fields
+from dataclasses import astuple
 from typing import Any, Final
 
 import psycopg
 from psycopg import sql
 
-from drupe.interfaces.moving import Mark, Phase, Side
+from drupe.interfaces.moving import Mark, Side
 from drupe.storage import crossing
 from drupe.storage.postgres.address import Address
 
@@ -20,7 +20,6 @@ TABLE: Final = "drupe_move"
 CLOSED: Final = "DR001"
 """The SQLSTATE of what the triggers refuse."""
 
-_FIELDS: Final = tuple(field.name for field in fields(Mark))
 _CREATE: Final = f"""
     CREATE TABLE IF NOT EXISTS {TABLE} (
         id text COLLATE "C" NOT NULL, side text COLLATE "C" PRIMARY KEY, phase text COLLATE "C" NOT NULL, place text NOT NULL,
@@ -28,10 +27,10 @@ _CREATE: Final = f"""
     )"""
 _IS_THERE: Final = """
     SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = %s AND relname = %s"""
-_READ: Final = f"SELECT {', '.join(_FIELDS)} FROM {{}}.{TABLE} WHERE side = %s"  # noqa: S608 (names of fields)
+_READ: Final = f"SELECT {', '.join(crossing.MARK)} FROM {{}}.{TABLE} WHERE side = %s"  # noqa: S608 (names of fields)
 _WRITE: Final = f"""
-    INSERT INTO {TABLE} ({", ".join(_FIELDS)}) VALUES ({", ".join(["%s"] * len(_FIELDS))})
-    ON CONFLICT (side) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _FIELDS)}"""  # noqa: S608 (as above)
+    INSERT INTO {TABLE} ({", ".join(crossing.MARK)}) VALUES ({", ".join(["%s"] * len(crossing.MARK))})
+    ON CONFLICT (side) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in crossing.MARK)}"""  # noqa: S608 (as above)
 _DELETE: Final = f"DELETE FROM {TABLE} WHERE side = %s"  # noqa: S608 (written out)
 _REFUSE: Final = """
     CREATE OR REPLACE FUNCTION refuse_closed() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -54,10 +53,7 @@ def read(db: Db, schema: str, side: Side) -> Mark | None:
     if db.execute(_IS_THERE, (schema, TABLE)).fetchone() is None:
         return None
     row = db.execute(sql.SQL(_READ).format(sql.Identifier(schema)), (side.value,)).fetchone()
-    if row is None:
-        return None
-    found = dict(zip(_FIELDS, row, strict=True))
-    return Mark(**{**found, "side": Side(found["side"]), "phase": Phase(found["phase"])})
+    return None if row is None else crossing.mark_of(row)
 
 
 def write(db: Db, mark: Mark) -> None:

@@ -5,12 +5,12 @@ move: by it one that was killed goes on, and whoever opens the store afterwards 
 """
 
 import sqlite3
-from dataclasses import astuple, fields
+from dataclasses import astuple
 from pathlib import Path
 from typing import Final
 
 from drupe.errors import StoreMovedError
-from drupe.interfaces.moving import Mark, Phase, Side
+from drupe.interfaces.moving import Mark, Side
 from drupe.storage import crossing
 from drupe.storage.sqlite.schema import TABLES
 
@@ -18,15 +18,16 @@ TABLE: Final = "drupe_move"
 SIGN: Final = "drupe: closed: "
 """What a refusal of the triggers begins with."""
 
-_FIELDS: Final = tuple(field.name for field in fields(Mark))
 _CREATE: Final = f"""
     CREATE TABLE IF NOT EXISTS {TABLE} (
         id TEXT NOT NULL, side TEXT PRIMARY KEY, phase TEXT NOT NULL, place TEXT NOT NULL, at REAL NOT NULL,
         clock REAL NOT NULL, boot TEXT NOT NULL
     ) WITHOUT ROWID"""
 _IS_THERE: Final = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
-_READ: Final = f"SELECT {', '.join(_FIELDS)} FROM {TABLE} WHERE side = ?"  # noqa: S608 (names of fields)
-_WRITE: Final = f"INSERT OR REPLACE INTO {TABLE} ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))})"  # noqa: S608
+_READ: Final = f"SELECT {', '.join(crossing.MARK)} FROM {TABLE} WHERE side = ?"  # noqa: S608 (names of fields)
+_WRITE: Final = (
+    f"INSERT OR REPLACE INTO {TABLE} ({', '.join(crossing.MARK)}) VALUES ({', '.join('?' * len(crossing.MARK))})"  # noqa: S608
+)
 _DELETE: Final = f"DELETE FROM {TABLE} WHERE side = ?"  # noqa: S608 (written out)
 _EVENTS: Final = ("INSERT", "UPDATE", "DELETE")
 
@@ -36,10 +37,7 @@ def read(db: sqlite3.Connection, side: Side) -> Mark | None:
     if db.execute(_IS_THERE, (TABLE,)).fetchone() is None:
         return None
     row = db.execute(_READ, (side,)).fetchone()
-    if row is None:
-        return None
-    found = dict(zip(_FIELDS, row, strict=True))
-    return Mark(**{**found, "side": Side(found["side"]), "phase": Phase(found["phase"])})
+    return None if row is None else crossing.mark_of(row)
 
 
 def write(db: sqlite3.Connection, mark: Mark) -> None:
