@@ -199,3 +199,11 @@ def line_with(stream: Any, word: str) -> str:
 
 
 SIGNALS = {"Ctrl-C": signal.SIGINT, "SIGTERM": signal.SIGTERM}
+
+
+@contextmanager
+def worker(drupe: Shell, *words: str) -> Iterator["subprocess.Popen[str]"]:
+    """Have a worker, once it is at work."""
+    with drupe.started("worker", *words) as command:
+        assert line_with(command.stdout, "worker")
+        yield command

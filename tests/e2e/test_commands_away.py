@@ -12,7 +12,7 @@ import pytest
 from tests.cli.shell import Shell, line_with
 from tests.messaging.rabbitmq.conftest import broker_url as broker_url
 from tests.messaging.rabbitmq.node import Node, free_ports
-from tests.storage.postgres.server import QUICK, Server
+from tests.storage.postgres.server import QUICK, Server, a_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.service("postgres")]
 
@@ -31,13 +31,8 @@ class Steps(Process):
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A server that is not started."""
-    with tempfile.TemporaryDirectory(prefix="drupe-pg-") as folder:
-        server = Server(Path(folder), *QUICK)
-        server.create()
-        try:
-            yield server
-        finally:
-            server.close()
+    with a_server(*QUICK) as server:
+        yield server
 
 
 def shell_for(folder: Path, url: str | None, broker: str = "local") -> Shell:

@@ -2,12 +2,11 @@
 
 import signal
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.cli.shell import Answer, Shell, line_with
+from tests.cli.shell import Answer, Shell, worker
 from tests.messaging.rabbitmq.conftest import broker_url as broker_url
 from tests.storage.postgres.server import Server
 
@@ -38,13 +37,6 @@ def shell_for(folder: Path, url: str, broker: str = "local") -> Shell:
 @pytest.fixture
 def drupe(tmp_path: Path, postgres_url: str) -> Shell:
     return shell_for(tmp_path / "here", postgres_url)
-
-
-@contextmanager
-def worker(drupe: Shell):
-    with drupe.started("worker") as command:
-        assert line_with(command.stdout, "worker")
-        yield command
 
 
 def test_a_killed_command_is_resumed_where_it_was(drupe: Shell) -> None:

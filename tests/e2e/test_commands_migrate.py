@@ -5,14 +5,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from drupe.storage.postgres import address
-from tests.cli.shell import ENVIRONMENT, Shell, line_with
+from tests.cli.shell import ENVIRONMENT, Shell, worker
 from tests.e2e.test_commands_terminal import Terminal
 from tests.messaging.rabbitmq.conftest import broker_url as broker_url
 
@@ -65,13 +65,6 @@ def drupe(tmp_path: Path) -> Shell:
     with (folder / "flows.py").open("a") as flows:
         flows.write(MORE)
     return shell
-
-
-@contextmanager
-def worker(drupe: Shell, *words: str):
-    with drupe.started("worker", *words) as command:
-        assert line_with(command.stdout, "worker")
-        yield command
 
 
 def reaches(drupe: Shell, pid: str, state: str) -> None:

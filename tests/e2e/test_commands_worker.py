@@ -3,12 +3,11 @@
 import json
 import os
 import signal
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.cli.shell import Shell, line_with
+from tests.cli.shell import Shell, line_with, worker
 
 pytestmark = pytest.mark.slow
 
@@ -44,14 +43,6 @@ def drupe(tmp_path: Path) -> Shell:
         flows.write(MORE)
     os.mkfifo(tmp_path / "pipe")
     return shell
-
-
-@contextmanager
-def worker(drupe: Shell, *words: str):
-    """Have a worker, once it is at work."""
-    with drupe.started("worker", *words) as command:
-        assert line_with(command.stdout, "worker")
-        yield command
 
 
 def submit(drupe: Shell, kind: str, *words: str) -> str:

@@ -1,10 +1,8 @@
 """What becomes of a runner that cannot get in touch, and of a worker and those who ask it while its database is frozen."""
 
 import asyncio
-import tempfile
 import threading
 import time
-from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -31,7 +29,7 @@ from drupe.testing.communicator_contract_case import soon
 from drupe.testing.host_case import until
 from tests.messaging.rabbitmq.node import free_ports
 from tests.service.samples import Asking, reached
-from tests.storage.postgres.server import QUICK, Server
+from tests.storage.postgres.server import QUICK, a_server
 
 
 class Silent(MemoryCommunicator):
@@ -84,14 +82,9 @@ class Goes(Process):
 
 @pytest.fixture
 def server():
-    with tempfile.TemporaryDirectory(prefix="drupe-pg-") as folder:
-        server = Server(Path(folder), *QUICK)
-        server.create()
-        try:
-            server.start()
-            yield server
-        finally:
-            server.close()
+    with a_server(*QUICK) as server:
+        server.start()
+        yield server
 
 
 async def ask_in_vain(controller):

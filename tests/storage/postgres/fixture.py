@@ -2,13 +2,11 @@
 
 import os
 import secrets
-import tempfile
-from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.storage.postgres.server import QUICK, Server, programs
+from tests.storage.postgres.server import QUICK, a_server, programs
 
 GIVEN = "DRUPE_TEST_POSTGRES"
 
@@ -24,14 +22,9 @@ def own_database_url():
     """The address of a database of the tests' own, which is reached by a socket."""
     if programs() is None:
         pytest.fail(f"needs PostgreSQL: install postgresql, or set {GIVEN} to the address of a running one")
-    with tempfile.TemporaryDirectory(prefix="drupe-pg-") as folder:
-        server = Server(Path(folder), *QUICK)
-        server.create()
-        try:
-            server.start()
-            yield server.url()
-        finally:
-            server.close()
+    with a_server(*QUICK) as server:
+        server.start()
+        yield server.url()
 
 
 @pytest.fixture(scope="session")

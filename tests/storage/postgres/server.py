@@ -6,7 +6,9 @@ import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -153,3 +155,15 @@ class Server:
             [programs() / name, *map(str, given)], capture_output=True, text=True, check=False, cwd="/", **self._who
         )
         assert done.returncode == 0, done.stderr
+
+
+@contextlib.contextmanager
+def a_server(*settings: str) -> Iterator[Server]:
+    """Get a server in a folder of its own, not started yet; both are gone in the end."""
+    with tempfile.TemporaryDirectory(prefix="drupe-pg-") as folder:
+        server = Server(Path(folder), *settings)
+        server.create()
+        try:
+            yield server
+        finally:
+            server.close()

@@ -5,9 +5,7 @@ Its machine takes connections and whatever is sent, so no time-out of the networ
 
 import asyncio
 import secrets
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
 
@@ -15,21 +13,16 @@ from drupe.errors import StoreUnavailableError
 from drupe.storage.postgres import PostgresStore, store
 from drupe.testing.host_case import until
 from drupe.testing.store_case import LEASE, ME, after, birth, step
-from tests.storage.postgres.server import QUICK, Server
+from tests.storage.postgres.server import QUICK, a_server
 
 pytestmark = [pytest.mark.service("postgres"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
 def own_server():
-    with tempfile.TemporaryDirectory(prefix="drupe-pg-") as folder:
-        server = Server(Path(folder), *QUICK)
-        server.create()
-        try:
-            server.start()
-            yield server
-        finally:
-            server.close()
+    with a_server(*QUICK) as server:
+        server.start()
+        yield server
 
 
 @pytest.fixture

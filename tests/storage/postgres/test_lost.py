@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import secrets
-import tempfile
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -15,7 +13,7 @@ from drupe.errors import OwnedError, StoreUnavailableError
 from drupe.storage.postgres import PostgresStore, address
 from drupe.testing.store_case import LEASE, ME, OTHER, after, birth, step
 from tests.storage.postgres.proxy import Proxy
-from tests.storage.postgres.server import Server
+from tests.storage.postgres.server import a_server
 
 pytestmark = [pytest.mark.service("postgres"), pytest.mark.slow]
 
@@ -23,14 +21,9 @@ pytestmark = [pytest.mark.service("postgres"), pytest.mark.slow]
 @pytest.fixture
 def server():
     """A server of this test's own, which may be killed; it syncs what it commits."""
-    with tempfile.TemporaryDirectory(prefix="drupe-pg-") as folder:
-        server = Server(Path(folder))
-        server.create()
-        try:
-            server.start()
-            yield server
-        finally:
-            server.close()
+    with a_server() as server:
+        server.start()
+        yield server
 
 
 @pytest.fixture
