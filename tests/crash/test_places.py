@@ -22,7 +22,21 @@ from tests.crash.test_everywhere import PLAYS
 ALL = Query(limit=1000)
 SOURCE = Path(drupe.__file__).parent
 
-WRITES = {"join", "renew", "leave", "claim", "release", "park", "create", "save", "delete", "ask", "answer", "overrule"}
+WRITES = {
+    "join",
+    "renew",
+    "leave",
+    "claim",
+    "claim_many",
+    "release",
+    "park",
+    "create",
+    "save",
+    "delete",
+    "ask",
+    "answer",
+    "overrule",
+}
 READS = {
     "held",
     "free",
@@ -83,6 +97,7 @@ ARGUMENTS = {
     "renew": (["me"], {"lease": 1.0}),
     "leave": (["me"], {}),
     "claim": (["p"], {"owner": "me"}),
+    "claim_many": (["p"], {"owner": "me"}),
     "release": ([None], {}),
     "park": ([None, None], {}),
     "create": ([[]], {}),

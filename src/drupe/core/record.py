@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from drupe.core.lifecycle import TERMINAL, State
-from drupe.core.order import Answer
+from drupe.core.order import Answer, Order
 from drupe.core.statement import Statement
 
 PID_PATTERN: Final = r"[A-Za-z0-9_-]{1,64}"
@@ -146,6 +146,18 @@ class Latest(NamedTuple):
     checkpoint: Checkpoint
     """The last; of one that goes on meanwhile it may be newer than the record."""
     inputs: bytes
+
+
+class Claimed(NamedTuple):
+    """A process that was just claimed, and all that it takes to go on with it."""
+
+    record: Record
+    """As it is now that it is claimed."""
+    checkpoint: Checkpoint
+    """The last."""
+    inputs: bytes
+    orders: tuple[Order, ...]
+    """Those to it that are not answered, the oldest first."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

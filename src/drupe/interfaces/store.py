@@ -8,7 +8,20 @@ nobody before it is durable. The suite that holds a backend to this is `drupe.te
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Protocol
 
-from drupe.core.record import Birth, Change, Checkpoint, Event, Fence, Latest, Owner, Page, Query, Record, Rest
+from drupe.core.record import (
+    Birth,
+    Change,
+    Checkpoint,
+    Claimed,
+    Event,
+    Fence,
+    Latest,
+    Owner,
+    Page,
+    Query,
+    Record,
+    Rest,
+)
 from drupe.interfaces.inbox import Inbox
 from drupe.interfaces.task_queue import TaskQueue
 
@@ -77,6 +90,21 @@ class Store(Inbox, Protocol):
             UnknownProcessError: there is no such process.
             OwnedError: somebody else owns it.
             InvalidStateError: it is terminal.
+            FencedError: ``owner`` has not joined.
+        """
+        ...
+
+    async def claim_many(self, pids: Sequence[str], *, owner: str, dead: Iterable[str] = ()) -> "list[Claimed]":
+        """Own those of many processes that can go on at once, as `claim` does, with all it takes to go on, in one transaction.
+
+        Left out are those that are not there, that have ended, are paused, are held by ``owner`` itself or by somebody whose
+        lease runs and who is not among ``dead``, that somebody else is writing at this moment, and those whose bytes are damaged:
+        asked for alone, by `claim` and `latest`, they tell why.
+
+        Returns:
+            What was claimed.
+
+        Raises:
             FencedError: ``owner`` has not joined.
         """
         ...

@@ -11,6 +11,7 @@ twice or turned round:
 import asyncio
 import enum
 import logging
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -131,6 +132,13 @@ class Attendant:
         if task is not None:
             await asyncio.shield(task)
 
+    async def handed(self, process: Any, orders: Sequence[Order]) -> None:
+        """Take up the orders that came with the claim of a process; returns as `attended` does."""
+        if all(order.verb == SIGNAL for order in orders):  # the usual case: nothing more is to be read
+            await self._hand_over(process, process._life.tenure, orders)
+        else:
+            await self.attended(process.pid)
+
     async def _poll(self, interval: float) -> None:
         while True:
             await asyncio.sleep(interval)
@@ -235,7 +243,7 @@ class Attendant:
         else:  # a step runs
             action.add_done_callback(lambda _: self._look(process.pid, Look.ORDERS))
 
-    async def _hand_over(self, process: Any, tenure: Tenure, listed: list[Order] | None) -> None:
+    async def _hand_over(self, process: Any, tenure: Tenure, listed: Sequence[Order] | None) -> None:
         """Give a stage the signal that it waits for: of those that were just listed, or that the store has now."""
         stage = process.stage
         while self._ours(process, tenure) and (name := stage.listening) is not None:

@@ -1,15 +1,16 @@
 """Finding processes again that are in the store: loading, taking over, following to the end."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
 from weakref import WeakValueDictionary
 
 import msgspec
 
 from drupe.core.lifecycle import TERMINAL
-from drupe.core.record import QUARANTINED, Change, Checkpoint, Fence, Query, Record
+from drupe.core.record import QUARANTINED, Change, Checkpoint, Claimed, Fence, Query, Record
 from drupe.core.snapshot import NO_INPUTS, Snapshot
 from drupe.engine import saving
 from drupe.engine.child import Origin
@@ -26,6 +27,17 @@ ATTEMPTS: Final = 5
 _POLL: Final = 0.05
 _POLL_AT_MOST: Final = 1.0
 _NOT_TO_BE_LOADED: Final = (CorruptedError, SnapshotError, UnknownClassError)
+
+
+class Resumed(NamedTuple):
+    """What became of many that were to be resumed."""
+
+    processes: list[Any]
+    """Those that are at hand now."""
+    alone: list[Record]
+    """Those that `StoredRecovery.resume` is for, which also tells what is wrong with one."""
+    missed: list[Record]
+    """Those that were not to be had: somebody else has them by now, or they are damaged."""
 
 
 class StoredRecovery:
@@ -121,6 +133,60 @@ class StoredRecovery:
         self._host.take(found, Tenure(claimed.epoch, seq, _bare(snapshot), resumed=True))
         await self._host.attendant.attended(pid)  # before it takes a step: it may be meant to take none
         return found
+
+    async def resume_many(self, records: Sequence[Record]) -> Resumed:
+        """Own those of many living processes that can be had and run as they are, and have them at hand, by one write.
+
+        The others are left to `resume`: what is paused, is of another version of its class, cannot be loaded, or may have taken
+        programs down with it.
+        """
+        asked: dict[str, Record] = {}
+        alone: list[Record] = []
+        async with contextlib.AsyncExitStack() as taking:
+            for record in records:
+                lock = self.taking(record.pid)
+                if not self._is_plain(record):
+                    alone.append(record)
+                elif not lock.locked() and self._host.at_hand(record.pid) is None:  # else it is being taken up, or was
+                    await taking.enter_async_context(lock)
+                    asked[record.pid] = record
+            dead = {
+                record.owner for record in asked.values() if record.owner is not None and self._is_dead(record.owner)
+            }
+            claimed = await self._store.claim_many([*asked], owner=self._host.owner, dead=dead) if asked else []
+            held = {one.record.pid: await self._held(one) for one in claimed}
+        alone += [asked[pid] for pid, process in held.items() if process is None]
+        missed = [record for pid, record in asked.items() if pid not in held]
+        return Resumed([process for process in held.values() if process is not None], alone, missed)
+
+    def _is_plain(self, record: Record) -> bool:
+        if (
+            record.paused
+            or record.state in TERMINAL
+            or self.is_suspect(record)
+            or record.attempts + 1 >= self._attempts
+        ):
+            return False
+        try:
+            return bool(self._registry.find(record.kind).version == record.version)
+        except UnknownClassError:
+            return False
+
+    async def _held(self, claimed: Claimed) -> Any:
+        """Have a process at hand that was just claimed; None: it is given back, since something is to be looked at first."""
+        record = claimed.record
+        try:
+            if self._suspects is not None:
+                self._suspects.refuse(record, self._host.owner)  # somebody may have died of it meanwhile
+            snapshot = _snapshot_of(claimed.checkpoint, claimed.inputs)
+            process = await self._make(snapshot)
+        except Exception as error:  # noqa: BLE001 (a constructor may raise anything; `resume` meets it again, and tells)
+            _LOG.debug("process %s is given back: %s", record.pid, error)
+            await self._store.release(Fence(record.pid, record.epoch))
+            return None
+        self._host.take(process, Tenure(record.epoch, record.seq, _bare(snapshot), resumed=True))
+        await self._host.attendant.handed(process, claimed.orders)
+        return process
 
     async def resume_below(self, pid: str) -> list[Any]:
         """Resume every living descendant that nobody runs and that could go on, and start it; the oldest first."""

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -44,7 +44,7 @@ from drupe.service.overruling import Overruling
 from drupe.service.parking import AFTER as PARKING
 from drupe.service.parking import Parking
 from drupe.service.presence import Presence
-from drupe.service.recovery import ATTEMPTS, StoredRecovery
+from drupe.service.recovery import ATTEMPTS, Resumed, StoredRecovery
 from drupe.service.stall import AFTER as STALL
 from drupe.service.stall import Stall
 from drupe.service.stored import StoredHost
@@ -253,6 +253,10 @@ class Runner:
     async def take_over(self, pid: str) -> Any:
         """Own a process and have it at hand, not started; the rest is as in `resume`, which starts it."""
         return await self._recovery.resume(pid)
+
+    async def take_over_many(self, records: Sequence[Record]) -> Resumed:
+        """Own those of many processes that can be had and run as they are; see `StoredRecovery.resume_many`."""
+        return await self._recovery.resume_many(records)
 
     async def carry_out(self, pid: str) -> Record:
         """Carry out what was asked of a process that nobody holds, on its checkpoint alone, and get its row then.

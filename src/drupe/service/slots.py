@@ -75,13 +75,21 @@ class Slots:
         Raises:
             TaskRejectedError: none got free soon, or the runner takes nothing on any more.
         """
+        async with self.several(1, first=first):
+            yield
+
+    @asynccontextmanager
+    async def several(self, wanted: int, *, first: bool = False) -> AsyncIterator[int]:
+        """Have slots kept for as many processes as are wanted and slots are free, one at least; get how many. Else as `reserved`."""
         await self._stand_in(self._ahead if first else self._line)
+        kept = 1 + max(0, min(wanted - 1, self.free()))
+        self._reserved += kept - 1
         try:
             if self._runner.stopping:
                 raise TaskRejectedError("nothing is taken on here any more")
-            yield
+            yield kept
         finally:
-            self._reserved -= 1
+            self._reserved -= kept
             self.stir()
 
     async def _stand_in(self, line: deque[_Place]) -> None:

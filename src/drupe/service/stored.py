@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Sequence
 from hashlib import blake2b
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
@@ -26,6 +26,7 @@ from drupe.errors import DrupeError, DuplicateProcessError, FencedError, KilledE
 from drupe.interfaces.ambient import Clock, Ids, Probe
 from drupe.interfaces.host import Standing
 from drupe.interfaces.store import Store
+from drupe.service.collaborators import Announcing, Attending, Recovery
 from drupe.service.pursuit import Pursuit, answers
 
 _RUNNING, _FINISHED = State.RUNNING, State.FINISHED  # a member is looked up slowly, a global is not
@@ -52,50 +53,16 @@ class Tenure:
         """Orders to it that were taken up, by id."""
 
 
-class Recovery(Protocol):
-    """How a process that the store has already is found again: by `service.recovery`."""
-
-    async def adopt(self, process: Any) -> bool:
-        """Bring a new object to where its process in the store got, and own it; False if somebody else does."""
-        ...
-
-    async def ended(self, pid: str, process: Any | None) -> Any:
-        """Get a process once it has ended; it is run here if nobody else does."""
-        ...
-
-
-class Attending(Protocol):
-    """How orders in the store come to a process: by `service.attendant`."""
-
-    def listen(self, process: Any) -> None:
-        """The process begins to wait for a signal."""
-        ...
-
-    async def attended(self, pid: str) -> None:
-        """Take up the orders to a process that is ours from now on."""
-        ...
-
-    async def heard(self, pid: str) -> None:
-        """Take up those that somebody told of while a step blocked the loop."""
-        ...
-
-
-class Announcing(Protocol):
-    """How others hear of what was committed: by `service.announcer`. It returns at once, and never raises."""
-
-    def born(self, birth: Birth) -> None:
-        """A process was created."""
-        ...
-
-    def changed(self, change: Change, kind: str) -> None:
-        """A process of the class ``kind`` made a transition."""
-        ...
-
-
 class StoredHost:
     """Keeps the processes of one owner in a store."""
 
     durable: Final = True
+    recovery: Recovery
+    """Set by the recovery itself, which needs the host first."""
+    attendant: Attending
+    """Likewise."""
+    announcer: Announcing | None = None
+    """Set while somebody may be listening."""
 
     def __init__(self, store: Store, owner: str, *, clock: Clock, ids: Ids, probe: Probe) -> None:
         self.store = store
@@ -105,12 +72,6 @@ class StoredHost:
         self.live: dict[str, Any] = {}
         """Processes that are owned and at hand, by pid."""
         self.listeners: list[Any] = []
-        self.recovery: Recovery
-        """Set by the recovery itself, which needs the host first."""
-        self.attendant: Attending
-        """Likewise."""
-        self.announcer: Announcing | None = None
-        """Set while somebody may be listening."""
         self.stopping = False
         """Whether no new step is to be started."""
         self._ids = ids

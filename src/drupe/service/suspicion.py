@@ -33,6 +33,15 @@ class Suspects:
         died = record.owner not in (None, owner)  # whoever has it now is dead, if it can be had
         return record.attempts + died >= self._deaths
 
+    def refuse(self, record: Record, owner: str) -> None:
+        """Pass unless the process has one attempt left.
+
+        Raises:
+            OwnedError: it is to be had by itself.
+        """
+        if self.suspects(record, owner):
+            raise OwnedError(f"of process {record.pid} programs have died: it is had by itself", owner)
+
     def refuse_two(self, record: Record, owner: str) -> None:
         """Pass unless the process has one attempt left, and so has another one that takes steps here now.
 

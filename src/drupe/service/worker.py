@@ -10,6 +10,7 @@ takes no memory here.
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
@@ -94,6 +95,8 @@ class Worker:
         self._looks_at = 0.0
         self._missing: set[tuple[str, int]] = set()
         """Processes, with their epochs, that the store says are held here and that were not at hand at the last look."""
+        self._passed: set[tuple[str, int]] = set()
+        """Processes, with their epochs, that were not to be had together with others: somebody else has them, or they are damaged."""
         self._left: dict[str, str] = {}
         """Processes that cannot be run here, and why: each is told of once."""
 
@@ -154,7 +157,7 @@ class Worker:
         while not self._runner.stopping:
             self._stirred.clear()
             try:
-                while await self.sweep() or self._cut_short:  # noqa: ASYNC110 (it has waited for a slot)
+                while await self.sweep() or self._cut_short or self._passed:  # noqa: ASYNC110 (it has waited for a slot)
                     await asyncio.sleep(0)
             except StoreError as error:
                 _LOG.warning("the store could not be looked through: %s", error)
@@ -170,17 +173,46 @@ class Worker:
         found += await self._forsaken()
         self._cut_short = False
         if not found:
+            self._passed.clear()
             return []
         with self._slots.precedence():
             return await self._take_up_all(found)
 
     async def _take_up_all(self, found: Sequence[Record]) -> list[str]:
-        # At once, so that they share commits; but those one after the other of which many died: see `suspicion`.
-        suspects = [record for record in found if self._runner.is_suspect(record)]
-        others = [record for record in found if not self._runner.is_suspect(record)]
-        taken = await asyncio.gather(*map(self._take_up, others))
-        pids = [record.pid for record, was_taken in zip(others, taken, strict=True) if was_taken]
+        suspects, troubled, others = [], [], []
+        for record in found:
+            if self._runner.is_suspect(record):
+                suspects.append(record)
+            elif record.pid in self._left or _claim(record) in self._passed:
+                troubled.append(record)
+            else:
+                others.append(record)
+        pids, alone = await self._take_up_many(others)
+        alone += troubled
+        taken = await asyncio.gather(*map(self._take_up, alone))
+        pids += [record.pid for record, was_taken in zip(alone, taken, strict=True) if was_taken]
+        # Those of which many died one after the other: see `suspicion`.
         return pids + [record.pid for record in suspects if not self._cut_short and await self._take_up(record)]
+
+    async def _take_up_many(self, records: Sequence[Record]) -> tuple[list[str], list[Record]]:
+        """Take up what can be had as it is, as many at a time as there are slots; get the pids, and what is to be done alone."""
+        waiting = deque(records)
+        pids: list[str] = []
+        alone: list[Record] = []
+        self._passed.clear()
+        try:
+            while waiting:
+                async with self._slots.several(len(waiting), first=True) as number:
+                    some = [waiting.popleft() for _ in range(number)]
+                    resumed = await self._runner.take_over_many(some)
+                    for process in resumed.processes:
+                        self._runner.start(process)  # what is below it is found by itself
+                pids += [process.pid for process in resumed.processes]
+                alone += resumed.alone
+                self._passed.update(map(_claim, resumed.missed))
+        except TaskRejectedError:
+            self._cut_short = True
+        return pids, alone
 
     async def _forsaken(self) -> list[Record]:
         """Get what was given up here because the store failed, or whose claim was committed and the answer lost.
@@ -235,6 +267,10 @@ class Worker:
                 await self._parking.look()
             except StoreError as error:
                 _LOG.warning("what waits could not be parked: %s", error)
+
+
+def _claim(record: Record) -> tuple[str, int]:
+    return record.pid, record.epoch
 
 
 class _Ends(ProcessListener):

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from drupe.core.record import (
     Birth,
     Change,
     Checkpoint,
+    Claimed,
     Event,
     Fence,
     Latest,
@@ -30,12 +31,13 @@ from drupe.core.record import (
     Retention,
     birth_record,
 )
-from drupe.errors import DuplicateProcessError, StoreUnavailableError
+from drupe.errors import StoreUnavailableError
 from drupe.interfaces.ambient import Clock, Probe
 from drupe.runtime.clock import SystemClock
 from drupe.runtime.probe import quiet
 from drupe.storage import memory_inbox, memory_parking, rule
 from drupe.storage.memory_inbox import Write
+from drupe.storage.memory_ownership import Ownership
 from drupe.storage.memory_queue import MemoryTaskQueue
 from drupe.storage.memory_state import Kept, MemoryState, advance, find, has, page
 
@@ -73,6 +75,7 @@ class MemoryStore:
         self._retention = rule.check_retention(retention or Retention())
         self._max_bytes = max_bytes
         self._open = False
+        self._owners = Ownership(self.state, self._clock)
         self.tasks = MemoryTaskQueue(self.state.tasks, clock=self._clock, probe=probe)
 
     async def open(self) -> None:
@@ -84,19 +87,22 @@ class MemoryStore:
     # --- ownership ---------------------------------------------------------------------------------------
 
     async def join(self, owner: str, *, lease: float) -> None:
-        await self._commit("store.join", self._join(owner, lease))
+        await self._commit("store.join", self._owners.join(owner, lease))
 
     async def renew(self, owner: str, *, lease: float) -> None:
-        await self._commit("store.renew", self._renew(owner, lease))
+        await self._commit("store.renew", self._owners.renew(owner, lease))
 
     async def leave(self, owner: str) -> None:
-        await self._commit("store.leave", self._leave(owner))
+        await self._commit("store.leave", self._owners.leave(owner))
 
     async def claim(self, pid: str, *, owner: str, dead: Iterable[str] = ()) -> Record:
-        return await self._commit("store.claim", self._claim(pid, owner, frozenset(dead)))
+        return await self._commit("store.claim", self._owners.claim(pid, owner, frozenset(dead)))
+
+    async def claim_many(self, pids: Sequence[str], *, owner: str, dead: Iterable[str] = ()) -> list[Claimed]:
+        return await self._commit("store.claim_many", self._owners.claim_many(pids, owner, frozenset(dead)))
 
     async def release(self, fence: Fence) -> None:
-        await self._commit("store.release", self._release(fence))
+        await self._commit("store.release", self._owners.release(fence))
 
     async def held(self, owner: str) -> dict[str, int]:
         with self._at_hand():
@@ -109,64 +115,6 @@ class MemoryStore:
             holders = Counter(kept.row.owner for kept in self.state.processes.values())
         return [Owner(name=name, left=rule.left(self._clock, *lease), held=holders[name]) for name, lease in found]
 
-    def _join(self, owner: str, lease: float) -> Write[None]:
-        if owner in self.state.owners:
-            raise DuplicateProcessError(f"an owner {owner} is there already: each worker needs a name of its own")
-        yield
-        self._lease(owner, lease)
-
-    def _renew(self, owner: str, lease: float) -> Write[None]:
-        self._check_joined(owner)
-        yield
-        self._lease(owner, lease)
-
-    def _leave(self, owner: str) -> Write[None]:
-        yield
-        self._forget(owner, rule.released)
-
-    def _claim(self, pid: str, owner: str, dead: frozenset[str]) -> Write[Record]:
-        kept = self._kept(pid)
-        rule.check_claimable(kept.row)
-        self._check_joined(owner)
-        holder = kept.row.owner
-        if holder is not None and holder != owner and holder not in dead and self._alive(holder):
-            raise rule.owned(kept.row)
-        yield
-        if holder is not None and holder != owner:
-            self._forget(holder, rule.bereaved)
-        row = kept.row
-        kept.row = msgspec.structs.replace(rule.woken(row), owner=owner, epoch=row.epoch + 1)
-        return kept.row
-
-    def _release(self, fence: Fence) -> Write[None]:
-        kept = self.state.processes.get(fence.pid)
-        if kept is None or kept.row.epoch != fence.epoch:
-            raise rule.fenced(fence, None if kept is None else kept.row)
-        yield
-        kept.row = rule.released(kept.row)
-
-    def _lease(self, owner: str, lease: float) -> None:
-        self.state.owners[owner] = self._clock.boot(), self._clock.steady() + lease
-
-    def _alive(self, owner: str) -> bool:
-        boot, until = self.state.owners.get(owner, ("", 0.0))
-        return boot == self._clock.boot() and self._clock.steady() < until
-
-    def _forget(self, owner: str, leave: Callable[[Record], Record]) -> None:
-        self.state.owners.pop(owner, None)
-        for kept in self.state.processes.values():
-            if kept.row.owner == owner:
-                kept.row = leave(kept.row)
-
-    def _check_held(self, fence: Fence) -> None:
-        kept = self.state.processes.get(fence.pid)
-        if kept is None or kept.row.epoch != fence.epoch or kept.row.owner is None:
-            raise rule.fenced(fence, None if kept is None else kept.row)
-
-    def _check_joined(self, owner: str) -> None:
-        if owner not in self.state.owners:
-            raise rule.not_joined(owner)
-
     # --- rest --------------------------------------------------------------------------------------------
 
     async def park(self, fence: Fence, rest: Rest) -> bool:
@@ -176,7 +124,7 @@ class MemoryStore:
         known = frozenset(dead)
         with self._at_hand():
             return memory_parking.free(
-                self.state, self._clock.now(), lambda owner: owner in known or not self._alive(owner), limit
+                self.state, self._clock.now(), lambda owner: owner in known or not self._owners.is_alive(owner), limit
             )
 
     # --- writing -----------------------------------------------------------------------------------------
@@ -192,7 +140,7 @@ class MemoryStore:
 
     def _create(self, births: Sequence[Birth], fence: Fence | None) -> Write[list[Record]]:
         if fence is not None:
-            self._check_held(fence)
+            self._owners.check_held(fence)
         asked = self._asked_for(births)
         yield
         rows = [self._bear(birth) if row is None else row for birth, row in asked]
@@ -229,7 +177,7 @@ class MemoryStore:
         rule.check_births(births, self._max_bytes)
         for birth in births:
             if birth.owner is not None:
-                self._check_joined(birth.owner)
+                self._owners.check_joined(birth.owner)
         asked: Asked = []
         seen: dict[str, Record] = {}
         for birth in births:
@@ -296,7 +244,7 @@ class MemoryStore:
         kept = self._kept(change.pid)
         holder = kept.row.owner
         done = (kept.row.epoch, kept.row.seq) == (change.epoch + 1, change.seq) and has(kept, change)
-        gone = holder is not None and (holder in dead or not self._alive(holder))
+        gone = holder is not None and (holder in dead or not self._owners.is_alive(holder))
         if not done:
             rule.check_overrulable(kept.row, change)
             if holder is not None and not gone and not force:
@@ -304,7 +252,7 @@ class MemoryStore:
         yield
         if not done:
             if holder is not None and gone:
-                self._forget(holder, rule.bereaved)
+                self._owners.forget(holder, rule.bereaved)
             kept.row = msgspec.structs.replace(kept.row, owner=None, epoch=kept.row.epoch + 1)
             self._advance(kept, change)
 

@@ -186,6 +186,22 @@ def can_go_on(row: Record, now: float) -> bool:
     return row.state not in TERMINAL and not row.paused and (not row.parked or due)
 
 
+def claimed(row: Record, owner: str) -> Record:
+    """Get the row of a process that ``owner`` has now; whoever else held it has died."""
+    had = row if row.owner in (None, owner) else bereaved(row)
+    return msgspec.structs.replace(woken(had), owner=owner, epoch=row.epoch + 1)
+
+
+def epochs(lost: object) -> dict[str, int]:
+    """Get the epochs, by pid, of what was claimed by the very request whose answer was lost."""
+    return {one.record.pid: one.record.epoch for one in lost} if isinstance(lost, list) else {}
+
+
+def goes_on(row: Record) -> bool:
+    """Tell whether it takes steps once somebody holds it, whatever there is to do for it now."""
+    return row.state not in TERMINAL and not row.paused
+
+
 def left(clock: Clock, boot: str, until: float) -> float | None:
     """Get the seconds that a lease lasts; None if it is of another boot."""
     return until - clock.steady() if boot == clock.boot() else None

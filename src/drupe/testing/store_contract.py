@@ -17,6 +17,7 @@ of one machine can have keeps `OneMachineContract`, too.
 """
 
 from drupe.testing.store_case import Place as Place
+from drupe.testing.store_claiming_contract import StoreClaimingContract
 from drupe.testing.store_failure_contract import StoreFailureContract
 from drupe.testing.store_inbox_contract import StoreInboxContract
 from drupe.testing.store_ownership_contract import OneMachineContract as OneMachineContract
@@ -28,6 +29,7 @@ from drupe.testing.store_writing_contract import StoreWritingContract
 
 class StoreContract(
     StoreOwnershipContract,
+    StoreClaimingContract,
     StoreParkingContract,
     StoreWritingContract,
     StoreReadingContract,

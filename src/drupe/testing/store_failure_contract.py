@@ -24,6 +24,7 @@ _VERBS: Final[dict[str, Callable[[Store], Awaitable[object]]]] = {
     "store.renew": lambda store: store.renew(ME, lease=3 * LEASE),
     "store.leave": lambda store: store.leave(ME),
     "store.claim": lambda store: store.claim("mine", owner=ME),
+    "store.claim_many": lambda store: store.claim_many(["left"], owner=ME),
     "store.release": lambda store: store.release(_FENCE),
     "store.park": lambda store: store.park(_FENCE, Rest(wake_at=5e9)),
     "store.create": lambda store: store.create(_CHILDREN, fence=_FENCE),
@@ -161,7 +162,7 @@ class StoreFailureContract(StoreCase):
             )
             await store.close()
         assert found[0] == found[1]
-        assert {row.pid for row in found[0][0].records} == {"mine", "over"}
+        assert {row.pid for row in found[0][0].records} == {"mine", "left", "over"}
 
     async def test_two_stores_of_the_same_place_see_and_fence_each_other(self, place: Place) -> None:
         clock = ManualClock()
@@ -191,6 +192,7 @@ async def _prepare(place: Place) -> None:
     await store.join(ME, lease=LEASE)
     await store.join(OTHER, lease=LEASE)
     await born(store, "mine")
+    await born(store, "left", owner=None)
     await ended(store, "over")
     await store.ask([Order(id="asked", pid="mine", verb="pause", at=1.0)])
     await store.close()

@@ -51,6 +51,7 @@ class UnsteadyStore:
     renew: Late = _late("renew")
     leave: Late = _late("leave")
     claim: Late = _late("claim")
+    claim_many: Late = _late("claim_many")
     release: Late = _late("release")
     park: Late = _late("park")
     free: Late = _late("free")

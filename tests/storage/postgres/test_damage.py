@@ -49,6 +49,23 @@ async def test_what_is_damaged_is_refused_by_name(store, postgres_url, statement
     await getattr(store, read if read != "receipt" else "record")("p2")
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE process SET state = 'ruoning' WHERE pid = 'p1'",
+        "UPDATE inputs SET body = 'x' WHERE pid = 'p1'",
+        "UPDATE checkpoint SET hash = 'x' WHERE pid = 'p1'",
+    ],
+)
+async def test_of_many_that_are_claimed_what_is_damaged_is_left_as_it_is(store, postgres_url, damage):
+    change(postgres_url, "UPDATE process SET owner = NULL")
+    change(postgres_url, damage)
+    claimed = await store.claim_many(["p1", "p2"], owner=ME)
+    assert [one.record.pid for one in claimed] == ["p2"]
+    if "process" not in damage:
+        assert (await store.record("p1")).owner is None
+
+
 async def test_a_task_that_cannot_be_read_is_in_nobodys_way(store, postgres_url, caplog):
     await store.tasks.put([Task(id="bad", queue="q"), Task(id="worse", queue="q"), Task(id="good", queue="q")])
     change(postgres_url, r"UPDATE task SET body = '\xc1' WHERE id = 'bad'")

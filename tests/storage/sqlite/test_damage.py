@@ -177,3 +177,27 @@ async def test_a_damaged_row_is_refused_by_name_and_left_out_of_lists(path, colu
     with pytest.raises(CorruptedError, match="p1"):
         await store.claim("p1", owner=ME)
     await store.close()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE process SET state = 'ruoning' WHERE pid = 'p1'",
+        "UPDATE inputs SET body = x'00' WHERE pid = 'p1'",
+        "UPDATE checkpoint SET hash = x'00' WHERE pid = 'p1'",
+        "DELETE FROM checkpoint WHERE pid = 'p1'",
+    ],
+)
+async def test_of_many_that_are_claimed_what_is_damaged_is_left_as_it_is(path, damage):
+    await make(path, 3)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(damage)
+        db.execute("UPDATE process SET owner = NULL")
+        db.commit()
+    store = SqliteStore(path)
+    await store.open()
+    claimed = await store.claim_many(["p0", "p1", "p2"], owner=ME)
+    assert [one.record.pid for one in claimed] == ["p0", "p2"]
+    await store.close()
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT owner, epoch FROM process WHERE pid = 'p1'").fetchone() == (None, 1)

@@ -31,6 +31,8 @@ _INSERT: Final = """
 _FIND: Final = f"SELECT {', '.join(_RECEIPT)} FROM inbox WHERE id = ANY(%s)"  # noqa: S608 (names of fields)
 _OPEN: Final = f"""
     SELECT {", ".join(_ORDER)} FROM inbox WHERE pid = %s AND outcome = 'requested' ORDER BY number"""  # noqa: S608
+_OPEN_TO_MANY: Final = f"""
+    SELECT {", ".join(_ORDER)} FROM inbox WHERE pid = ANY(%s) AND outcome = 'requested' ORDER BY number"""  # noqa: S608
 _FIRST_SIGNAL: Final = f"""
     SELECT {", ".join(_ORDER)} FROM inbox
     WHERE pid = %s AND name = %s AND outcome = 'requested' AND verb = 'signal' ORDER BY number LIMIT 1"""  # noqa: S608
@@ -164,6 +166,14 @@ def answer_the_rest(tx: Transaction, ended: Sequence[tuple[str, State, float]]) 
 def orders(execute: Execute, pid: str) -> list[Order]:
     """See `Inbox.orders`."""
     return _orders(execute(_OPEN, (pid,)).fetchall()) if rule.is_pid(pid) else []
+
+
+def orders_to(execute: Execute, pids: Texts) -> dict[str, list[Order]]:
+    """Get the orders to many processes that are not answered, by pid."""
+    found: dict[str, list[Order]] = {}
+    for order in _orders(execute(_OPEN_TO_MANY, (pids,)).fetchall()):
+        found.setdefault(order.pid, []).append(order)
+    return found
 
 
 def first_signal(execute: Execute, wanted: tuple[str, str]) -> Order | None:

@@ -9,8 +9,6 @@ processes, by everybody.
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-import msgspec
-
 from drupe.core.lifecycle import TERMINAL
 from drupe.core.record import Fence, Record
 from drupe.errors import DuplicateProcessError, StoreError
@@ -117,7 +115,7 @@ def joined(tx: Transaction, owners: Collection[str]) -> set[str]:
     return {name for (name,) in tx.execute(_JOINED, (Texts(sorted(owners)),)).fetchall()}
 
 
-def _is_alive(tx: Transaction, owner: str, *, locking: bool = False) -> bool:
+def is_alive(tx: Transaction, owner: str, *, locking: bool = False) -> bool:
     """Tell whether the lease of an owner runs."""
     found = tx.execute(_ALIVE + (" FOR UPDATE" if locking else ""), {"time": tx.time, "name": owner}).fetchone()
     return found is not None and bool(found[0])
@@ -135,7 +133,7 @@ def _claim(tx: Transaction, claims: Sequence[Claim]) -> Sequence[object]:
         pids, owners = Texts([pid for pid, _ in free]), Texts([owner for _, owner in free])
         rows = map(row.to_record, tx.execute(_CLAIM_FREE, (pids, owners, _TERMINAL)).fetchall())
         taken = {found.pid: found for found in rows}
-        _trim_living(tx, taken.values())
+        trim_living(tx, taken.values())
     answers: list[object] = []
     for claim in claims:
         try:
@@ -160,10 +158,9 @@ def _claim_held(tx: Transaction, claim: Claim, there: set[str]) -> Record:
         if not lost:
             raise rule.owned(found)
         bury(tx, holder)
-        found = rule.bereaved(found)
     tx.execute(_CLAIM, (owner, pid))
-    _trim_living(tx, [found])  # who had it before may have kept more
-    return msgspec.structs.replace(rule.woken(found), owner=owner, epoch=found.epoch + 1)
+    trim_living(tx, [found])  # who had it before may have kept more
+    return rule.claimed(found, owner)
 
 
 def locked(
@@ -178,15 +175,16 @@ def locked(
     if seen is None:
         return None, False
     holder, lost = seen.owner, False
-    if holder is not None and holder != claimer and (holder in dead or not _is_alive(tx, holder)):
-        lost = not _is_alive(tx, holder, locking=True) or holder in dead
+    if holder is not None and holder != claimer and (holder in dead or not is_alive(tx, holder)):
+        lost = not is_alive(tx, holder, locking=True) or holder in dead
     found = row.find_all(tx.execute, [pid], "FOR NO KEY UPDATE").get(pid)
     if found is None or found.owner != holder:
         raise RacedError
     return found, lost
 
 
-def _trim_living(tx: Transaction, found: Iterable[Record]) -> None:
+def trim_living(tx: Transaction, found: Iterable[Record]) -> None:
+    """Let go of checkpoints that whoever had these processes before has kept beyond our retention."""
     trim(tx, [(one.pid, one.seq) for one in found], tx.retention.living)
 
 

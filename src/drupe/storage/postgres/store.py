@@ -16,6 +16,7 @@ from drupe.core.record import (
     Birth,
     Change,
     Checkpoint,
+    Claimed,
     Event,
     Fence,
     Latest,
@@ -31,7 +32,18 @@ from drupe.interfaces.ambient import Clock, Probe
 from drupe.runtime.probe import quiet
 from drupe.runtime.writer import Writer
 from drupe.storage import rule
-from drupe.storage.postgres import address, connection, inbox, listing, notice, ownership, parking, read, write
+from drupe.storage.postgres import (
+    address,
+    claiming,
+    connection,
+    inbox,
+    listing,
+    notice,
+    ownership,
+    parking,
+    read,
+    write,
+)
 from drupe.storage.postgres.connection import Durability
 from drupe.storage.postgres.ear import Ear
 from drupe.storage.postgres.read import Read, Reader
@@ -175,6 +187,12 @@ class PostgresStore:
     async def claim(self, pid: str, *, owner: str, dead: Iterable[str] = ()) -> Record:
         record: Record = await self._write("store.claim", ownership.CLAIM, (pid, owner, frozenset(dead)))
         return record
+
+    async def claim_many(self, pids: Sequence[str], *, owner: str, dead: Iterable[str] = ()) -> list[Claimed]:
+        found: list[Claimed] = await self._write(
+            "store.claim_many", claiming.CLAIM_MANY, (tuple(pids), owner, frozenset(dead))
+        )
+        return found
 
     async def release(self, fence: Fence) -> None:
         await self._write("store.release", ownership.RELEASE, fence)

@@ -27,6 +27,9 @@ _FIND: Final = f"SELECT {', '.join(_RECEIPT)} FROM inbox WHERE id = ?"  # noqa: 
 _OPEN: Final = f"""
     SELECT {", ".join(_ORDER)} FROM inbox INDEXED BY inbox_open
     WHERE pid = ? AND outcome = 'requested' ORDER BY number"""  # noqa: S608 (names of fields)
+_OPEN_TO_MANY: Final = f"""
+    SELECT {", ".join(_ORDER)} FROM inbox INDEXED BY inbox_open
+    WHERE pid IN (SELECT value FROM json_each(?)) AND outcome = 'requested' ORDER BY number"""  # noqa: S608 (names of fields)
 _FIRST_SIGNAL: Final = f"""
     SELECT {", ".join(_ORDER)} FROM inbox INDEXED BY inbox_signal
     WHERE pid = ? AND name = ? AND outcome = 'requested' AND verb = 'signal' ORDER BY number LIMIT 1"""  # noqa: S608
@@ -105,6 +108,14 @@ def is_asked(execute: Execute, pid: str, signal: str | None) -> bool:
 def orders(execute: Execute, pid: str) -> list[Order]:
     """See `Inbox.orders`."""
     return _orders(execute(_OPEN, (pid,)).fetchall())
+
+
+def orders_to(execute: Execute, pids: str) -> dict[str, list[Order]]:
+    """Get the orders to many processes that are not answered, by pid; ``pids`` are an array in JSON."""
+    found: dict[str, list[Order]] = {}
+    for order in _orders(execute(_OPEN_TO_MANY, (pids,)).fetchall()):
+        found.setdefault(order.pid, []).append(order)
+    return found
 
 
 def first_signal(execute: Execute, wanted: tuple[str, str]) -> Order | None:

@@ -7,8 +7,6 @@ something from a dead one buries it, and what it held is free from then on.
 
 from typing import Final
 
-import msgspec
-
 from drupe.core.record import Fence, Record
 from drupe.errors import DuplicateProcessError
 from drupe.storage import rule
@@ -60,17 +58,15 @@ def claim(tx: Transaction, asked: tuple[str, str, frozenset[str]]) -> Record:
     if isinstance(tx.lost, Record) and (found.owner, found.epoch) == (owner, tx.lost.epoch):
         return found
     rule.check_claimable(found)
-    if tx.execute(_UNTIL, (owner,)).fetchone() is None:
-        raise rule.not_joined(owner)
+    check_joined(tx, owner)
     holder = found.owner
     if holder is not None and holder != owner:
         if holder not in dead and is_alive(tx, holder):
             raise rule.owned(found)
         bury(tx, holder)
-        found = rule.bereaved(found)
     tx.execute(_CLAIM, (owner, pid))
     checkpoint.trim(tx, pid, found.seq, tx.retention.living)  # who had it before may have kept more
-    return msgspec.structs.replace(rule.woken(found), owner=owner, epoch=found.epoch + 1)
+    return rule.claimed(found, owner)
 
 
 def release(tx: Transaction, fence: Fence) -> None:
@@ -84,6 +80,16 @@ def release(tx: Transaction, fence: Fence) -> None:
 
 def _lease(tx: Transaction, owner: str, lease: float) -> tuple[str, str, float]:
     return owner, tx.clock.boot(), tx.clock.steady() + lease
+
+
+def check_joined(tx: Transaction, owner: str) -> None:
+    """Pass if an owner is there.
+
+    Raises:
+        FencedError: it has not joined.
+    """
+    if tx.execute(_UNTIL, (owner,)).fetchone() is None:
+        raise rule.not_joined(owner)
 
 
 def is_alive(tx: Transaction, owner: str) -> bool:

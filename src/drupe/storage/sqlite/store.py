@@ -16,6 +16,7 @@ from drupe.core.record import (
     Birth,
     Change,
     Checkpoint,
+    Claimed,
     Event,
     Fence,
     Latest,
@@ -32,7 +33,7 @@ from drupe.runtime.clock import SystemClock
 from drupe.runtime.probe import quiet
 from drupe.runtime.writer import Writer
 from drupe.storage import rule
-from drupe.storage.sqlite import connection, inbox, listing, ownership, parking, read, write
+from drupe.storage.sqlite import claiming, connection, inbox, listing, ownership, parking, read, write
 from drupe.storage.sqlite.connection import Durability
 from drupe.storage.sqlite.read import Read, Reader
 from drupe.storage.sqlite.row import Execute
@@ -113,6 +114,9 @@ class SqliteStore:
 
     async def claim(self, pid: str, *, owner: str, dead: Iterable[str] = ()) -> Record:
         return await self._write("store.claim", ownership.claim, (pid, owner, frozenset(dead)))
+
+    async def claim_many(self, pids: Sequence[str], *, owner: str, dead: Iterable[str] = ()) -> list[Claimed]:
+        return await self._write("store.claim_many", claiming.claim_many, (pids, owner, frozenset(dead)))
 
     async def release(self, fence: Fence) -> None:
         await self._write("store.release", ownership.release, fence)

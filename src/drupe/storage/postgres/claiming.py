@@ -1,0 +1,75 @@
+"""Claiming many at once: see `Store.claim_many`. Rows that somebody else is writing are skipped, so nobody waits for anybody."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Final
+
+from drupe.core.lifecycle import TERMINAL
+from drupe.core.record import Checkpoint, Claimed
+from drupe.errors import CorruptedError
+from drupe.storage import rule
+from drupe.storage.digest import verified
+from drupe.storage.postgres import inbox, ownership, row
+from drupe.storage.postgres.column import Texts
+from drupe.storage.postgres.transaction import Touched, Transaction, Write, one_by_one
+
+Asked = tuple[Sequence[str], str, frozenset[str]]
+
+_HOLDERS: Final = "SELECT DISTINCT owner FROM process WHERE pid = ANY(%s) AND owner <> %s ORDER BY owner"
+_GOING_ON: Final = f"""
+    SELECT checkpoint.at, checkpoint.hash, checkpoint.body, inputs.hash, inputs.body,
+        {", ".join(f"process.{name}" for name in row.FIELDS)}
+    FROM process JOIN checkpoint USING (pid, seq) JOIN inputs USING (pid)
+    WHERE pid = ANY(%s) AND (owner IS NULL OR owner = %s) AND NOT paused AND state <> ALL(%s)
+    ORDER BY pid FOR NO KEY UPDATE OF process SKIP LOCKED"""  # noqa: S608 (names of fields)
+_CLAIM: Final = """
+    UPDATE process SET owner = %s, epoch = epoch + 1, parked = FALSE, wake_at = NULL WHERE pid = ANY(%s)"""
+_ENDS: Final = Texts(sorted(TERMINAL))
+
+
+def _claim_many(tx: Transaction, asked: Asked) -> list[Claimed]:
+    """See `Store.claim_many`."""
+    pids, owner, dead = asked
+    if not ownership.joined(tx, [owner]):
+        raise rule.not_joined(owner)
+    wanted = Texts(sorted({pid for pid in pids if rule.is_pid(pid)}))
+    _bury_the_dead(tx, wanted, owner, dead)
+    found = list(_going_on(tx, wanted, owner))
+    before = rule.epochs(tx.lost)
+    kept = [one for one in found if one.record.owner == owner and before.get(one.record.pid) == one.record.epoch]
+    free = [one for one in found if one.record.owner is None]
+    claimed = kept + [one._replace(record=rule.claimed(one.record, owner)) for one in free]
+    if not claimed:
+        return []
+    tx.execute(_CLAIM, (owner, _pids(free)))
+    ownership.trim_living(tx, [one.record for one in free])
+    orders = inbox.orders_to(tx.execute, _pids(claimed))
+    return [one._replace(orders=tuple(orders.get(one.record.pid, ()))) for one in claimed]
+
+
+def _bury_the_dead(tx: Transaction, wanted: Texts, owner: str, dead: Collection[str]) -> None:
+    """Bury those who hold some processes and have died."""
+    for (holder,) in tx.execute(_HOLDERS, (wanted, owner)).fetchall():
+        # Looked at once more, when nobody can renew it any more; and locked, whoever says that it is dead.
+        if (holder in dead or not ownership.is_alive(tx, holder)) and (
+            not ownership.is_alive(tx, holder, locking=True) or holder in dead
+        ):
+            ownership.bury(tx, holder)
+
+
+def _going_on(tx: Transaction, wanted: Texts, owner: str) -> Iterator[Claimed]:
+    """Get those of some processes that go on once somebody holds them, without what was asked of them, and lock their rows."""
+    for at, hashed, body, given, inputs, *columns in tx.execute(_GOING_ON, (wanted, owner, _ENDS)).fetchall():
+        try:
+            record = row.to_record(columns)
+            pid, seq = record.pid, record.seq
+            last = Checkpoint(pid=pid, seq=seq, at=at, body=verified(pid, f"checkpoint {seq}", hashed, body))
+            yield Claimed(record, last, verified(pid, "inputs", given, inputs), ())
+        except CorruptedError:  # whoever asks for it alone hears why
+            continue
+
+
+def _pids(claimed: Iterable[Claimed]) -> Texts:
+    return Texts([one.record.pid for one in claimed])
+
+
+CLAIM_MANY: Final = Write(one_by_one(_claim_many), lambda asked: Touched(asked[0], (asked[1],)))
