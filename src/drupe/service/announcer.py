@@ -52,7 +52,7 @@ class Announcer:
         self._waiting: list[_Told] = []
         self._steps: dict[str, int] = {}
         """Where in the list the last announcement of a process is, if that was of a step alone."""
-        self._sending = False
+        self._sending = self._hurrying = False
         self._hurried = asyncio.Event()
         self._sent: Future[None] | None = None
 
@@ -74,11 +74,12 @@ class Announcer:
     def _put(self, told: _Told, *, step: bool, urgent: bool = False) -> None:
         with self._lock:
             self._append(told, step=step)
-            begin, self._sending = not self._sending, True
+            begin, hurry = not self._sending, urgent and not self._hurrying
+            self._sending, self._hurrying = True, self._hurrying or urgent
         try:
             if begin:
                 self._sent = self._communicator.call(self._send)
-            elif urgent and not self._hurried.is_set():
+            elif hurry:  # once for all that come until they are sent
                 self._communicator.call(self._hurry)
         except DrupeError as error:  # it was closed, and so it stays
             _LOG.debug("nobody is told any more what becomes of processes: %s", error)
@@ -118,6 +119,6 @@ class Announcer:
         with self._lock:
             batch, self._waiting = self._waiting, []
             self._steps.clear()
-            self._sending = bool(batch)
+            self._sending, self._hurrying = bool(batch), False
             self._hurried.clear()
             return batch

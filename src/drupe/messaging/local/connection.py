@@ -21,6 +21,8 @@ BUFFER: Final = 8 * 1024 * 1024
 """Bytes of each kind that wait for a receiver that does not read."""
 _HIGH: Final = 256 * 1024
 """Bytes that are handed to the connection ahead of the kernel."""
+_TOGETHER: Final = 64 * 1024
+"""Bytes that are gathered at most before they are handed to the connection."""
 _TURN: Final = 128
 """So many frames of one connection are taken in one turn of the loop, so that others have theirs."""
 _CREDENTIALS: Final = struct.Struct("3i")
@@ -58,6 +60,10 @@ class Outgoing(asyncio.Protocol):
         self._ends = ends
         self._backlog: Backlog[bytes] = Backlog(BUFFER, weigh=len)
         self._paused = False
+        self._gathered: list[bytes] | None = None
+        """Frames that are sent together at the end of this turn of the loop; None before the first one of a turn."""
+        self._weight = 0
+        """How many bytes those are."""
         self._transport: asyncio.Transport | None = None
 
     @property
@@ -85,13 +91,38 @@ class Outgoing(asyncio.Protocol):
             self.write(frame(Kind.WAKE, queue.encode()))
 
     def write(self, data: bytes) -> None:
-        """Hand a frame to the connection; one whose other end is gone takes none, and its end is about to be told."""
-        if self._transport is not None and not self._transport.is_closing():
+        """Hand a frame to the connection; one whose other end is gone takes none, and its end is about to be told.
+
+        The first one of a turn of the loop goes at once, those that come after it together: a call of the kernel costs more than
+        all else.
+        """
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._gathered is None:
+            self._gathered = []
+            asyncio.get_running_loop().call_soon(self._flush)
+            self._transport.write(data)
+        else:
+            self._gathered.append(data)
+            self._weight += len(data)
+            if self._weight >= _TOGETHER:
+                self._hand_over()
+
+    def _flush(self) -> None:
+        self._hand_over()
+        self._gathered = None
+
+    def _hand_over(self) -> None:
+        if self._gathered and self._transport is not None and not self._transport.is_closing():
+            data = b"".join(self._gathered)
+            self._gathered.clear()
+            self._weight = 0
             self._transport.write(data)
 
     def close(self) -> None:
         """End the connection; what the kernel has not taken is dropped."""
         if self._transport is not None:
+            self._hand_over()
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
