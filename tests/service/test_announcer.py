@@ -223,3 +223,21 @@ def test_a_closed_one_says_so():
 
     with pytest.raises(CommunicatorClosedError):
         far.call(lambda _: asyncio.sleep(0))
+
+
+async def test_what_ends_while_others_are_still_to_be_told_of_wakes_nobody(far):
+    """Each call wakes another thread."""
+    announcer, calls, gate = Announcer(far), [], threading.Event()
+
+    async def block(_):
+        gate.wait()
+
+    blocked = far.call(block)
+    call = far.call
+    far.call = lambda work: calls.append(work) or call(work)
+    for number in range(100):
+        announcer.changed(change(2, state=State.FINISHED, event="finished", pid=f"p{number}"), "sample:Sample")
+    gate.set()
+    assert len(calls) == 1
+    await asyncio.wrap_future(blocked)
+    await soon(announcer.flush())
