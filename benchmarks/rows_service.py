@@ -17,17 +17,17 @@ def service_rows() -> Iterator[Row]:
     """Get the rows, in the order of the table."""
     for store, label in STORES.items():
         yield from _beside_dbos(store, label)
-    for name, options in (
-        ("one after the other", {"size": 20, "flight": 1}),
-        ("100 at a time", {"size": 500, "flight": 100}),
+    for name, function, options in (
+        ("to its first step, one after the other", "started", {"size": 20}),
+        ("to its result, one after the other", "through_worker", {"size": 20, "flight": 1}),
+        ("to its result, 100 at a time", "through_worker", {"size": 500, "flight": 100}),
     ):
+        ours = {**options, "store": "sqlite", "broker": "rabbitmq"}
         works = {
-            "drupe": Work(
-                place="ours.service:through_worker", options={**options, "store": "sqlite", "broker": "rabbitmq"}
-            ),
-            "celery": Work(place="theirs.celery_engine:through_worker", options=options),
+            "drupe": Work(place=f"ours.service:{function}", options=ours),
+            "celery": Work(place=f"theirs.celery_engine:{function}", options=options),
         }
-        label = f"through a worker, to its result, {name} (RabbitMQ; Celery keeps nothing)"
+        label = f"through a worker, {name} (RabbitMQ; Celery keeps nothing)"
         yield Row(group="celery", name=label, works=works, clock="wall")
 
 
@@ -39,6 +39,7 @@ def _beside_dbos(store: str, label: str) -> Iterator[Row]:
         ("step, one process, async", "steps", AHEAD, {"processes": 1, "size": 200, "body": "async"}),
         ("step, 100 processes at once", "steps", FIVE, {"processes": 100, "size": 20, "body": "sync"}),
         ("step, 100 processes at once, async", "steps", FIVE, {"processes": 100, "size": 20, "body": "async"}),
+        ("through a worker, to its first step, one after the other", "started", AHEAD, {"size": 3}),
         ("through a worker, to its result, one after the other", "through_worker", AHEAD, {"size": 3, "flight": 1}),
         ("through a worker, to its result, 100 at a time", "through_worker", FIVE, {"size": 300, "flight": 100}),
         ("signal from another program, to the result", "signalled", AHEAD, {"size": 3}),

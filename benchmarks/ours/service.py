@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import memory
@@ -27,6 +28,16 @@ SLOTS = 100
 class One(Process):
     def run(self):
         return 1
+
+
+class Began(Process):
+    @classmethod
+    def define(cls, spec):
+        super().define(spec)
+        spec.output("at", valid_type=float)
+
+    def run(self):
+        self.out("at", time.time())
 
 
 class Steps(WorkChain):
@@ -177,6 +188,21 @@ def through_worker(watch: Stopwatch, *, size: int, flight: int, store: str, brok
 
             await one()
             await workload.in_flight(watch, one, size=size, flight=flight)
+
+    asyncio.run(main())
+    return size
+
+
+def started(watch: Stopwatch, *, size: int, store: str, broker: str = "local") -> int:
+    """From asking a worker in another program to the first line of the step, by the machine's one clock."""
+    settings, _ = worker_on(store, broker)
+
+    async def main():
+        async with open_remote(settings) as remote:
+            for _ in range(size):
+                asked = time.time()
+                outputs = await (await remote.controller.launch(Began)).result(deadline=60.0)
+                watch.wall += outputs.at - asked
 
     asyncio.run(main())
     return size

@@ -8,6 +8,7 @@ import functools
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from celery import Celery
@@ -19,6 +20,11 @@ app = Celery("bench", broker=os.environ.get("DRUPE_BENCH_AMQP"), backend="rpc://
 @app.task(name="one")
 def one():
     return 1
+
+
+@app.task(name="began")
+def began():
+    return time.time()
 
 
 @functools.cache
@@ -46,4 +52,13 @@ def through_worker(watch: Stopwatch, *, size: int, flight: int) -> int:
         for first in range(0, size, flight):
             for found in [one.delay() for _ in range(min(flight, size - first))]:
                 found.get(timeout=60)
+    return size
+
+
+def started(watch: Stopwatch, *, size: int) -> int:
+    """From asking a worker in another program to the first line of the task, by the machine's one clock."""
+    _worker()
+    for _ in range(size):
+        asked = time.time()
+        watch.wall += began.delay().get(timeout=60) - asked
     return size

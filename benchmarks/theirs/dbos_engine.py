@@ -37,6 +37,11 @@ def one():
 
 
 @DBOS.workflow()
+def began():
+    return time.time()
+
+
+@DBOS.workflow()
 def steps_of(size):
     for _ in range(size):
         step()
@@ -168,6 +173,14 @@ def through_worker(watch: Stopwatch, *, size: int, flight: int, store: str) -> i
     with ThreadPoolExecutor(flight) as threads, watch:
         for _ in threads.map(submitted, range(size)):
             pass
+    return size
+
+
+def started(watch: Stopwatch, *, size: int, store: str) -> int:
+    client, _ = _worker(store)
+    for _ in range(size):
+        asked = time.time()
+        watch.wall += client.enqueue({"workflow_name": "began", "queue_name": QUEUE}).get_result() - asked
     return size
 
 
