@@ -121,6 +121,8 @@ async def measure(number: int, settings: Settings, worker: int) -> int:
         took, rest = time.perf_counter() - began, len(pids[SINGLE:])
         print(f"all woken at once: {rest:,} in {took:.1f} s, {rest / took:,.0f} a second", end=", ")
         print(f"{rest / took / stepping:.2f} of the rate of steps", end=", ")
+        # What a wake commits beside the claim: that the wait is over, and the step that follows.
+        print(f"{2 * rest / took / stepping:.2f} by the checkpoints that are written", end=", ")
         print(f"{_mb(measurement.peak)} at most meanwhile")
         return await measurement.living(limit=number)
 

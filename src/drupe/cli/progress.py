@@ -7,8 +7,7 @@ that redraws never touches a process.
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from drupe.cli.pid import name, short
 from drupe.core.lifecycle import TERMINAL, State
@@ -22,8 +21,7 @@ ROWS: Final = 10
 """So many processes are shown at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(NamedTuple):
     """A living process as it was last heard of."""
 
     pid: str

@@ -3,6 +3,7 @@
 It is a hint. Whoever missed one reads the store, which has every change: ``seq`` tells how far.
 """
 
+import functools
 from typing import Any, Final
 
 import msgspec
@@ -37,6 +38,7 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True):
         return body
 
 
+@functools.cache
 def subject(was: State | None, now: State) -> str:
     """Get the subject of a broadcast, ``state_changed.WAS.NOW``."""
     return f"{SUBJECT}.{UNBORN if was is None else was.value}.{now.value}"
