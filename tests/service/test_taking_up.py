@@ -19,7 +19,7 @@ from drupe.service.worker import Worker
 from drupe.storage.memory import MemoryState, MemoryStore
 from drupe.testing.host_case import until
 from drupe.testing.probe import Recorder
-from tests.service.samples import Sum
+from tests.service.samples import Gate, Sum
 
 NUMBER = 30
 
@@ -116,6 +116,34 @@ async def test_what_was_not_to_be_had_together_is_had_alone(make, state):
     assert sorted(await worker.sweep()) == sorted(pids)
     await worker.runner.drained()
     assert {kept.row.state for kept in state.processes.values()} == {State.FINISHED}
+
+
+class Slow(MemoryStore):
+    """A store that does what it is asked at once, and answers when it is let."""
+
+    gate: Gate
+
+    async def claim_many(self, pids, *, owner, dead=()):
+        claimed = await super().claim_many(pids, owner=owner, dead=dead)
+        self.gate.reached.set()
+        await self.gate.open.wait()
+        return claimed
+
+
+async def test_what_was_being_claimed_by_one_who_stops_is_given_back(make, state):
+    """Its steps may have half a minute to end, in which others could have done it."""
+    pids, Slow.gate = await left(state), Gate()
+    worker = await make(store=Slow)
+    sweeping = asyncio.create_task(worker.sweep())
+    await Slow.gate.reached.wait()
+    sweeping.cancel()
+    await asyncio.sleep(0)
+    assert {kept.row.owner for kept in state.processes.values()} == {worker.runner.owner}
+    Slow.gate.open.set()
+    await asyncio.wait([sweeping])
+    assert sweeping.cancelled()
+    assert {kept.row.owner for kept in state.processes.values()} == {None}
+    assert sorted(await (await make()).sweep()) == sorted(pids)
 
 
 @pytest.mark.parametrize("damage", ["row", "checkpoint"])

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any, Final, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -15,7 +15,15 @@ from drupe.core.snapshot import NO_INPUTS, Snapshot
 from drupe.engine import saving
 from drupe.engine.child import Origin
 from drupe.engine.progress import step_of
-from drupe.errors import CorruptedError, InvalidStateError, OwnedError, SnapshotError, UnknownClassError, UpcastError
+from drupe.errors import (
+    CorruptedError,
+    InvalidStateError,
+    OwnedError,
+    SnapshotError,
+    StoreError,
+    UnknownClassError,
+    UpcastError,
+)
 from drupe.interfaces.registry import Registry
 from drupe.service.stored import StoredHost, Tenure
 from drupe.service.suspicion import Suspects
@@ -24,6 +32,8 @@ _LOG: Final = logging.getLogger("drupe.service")
 
 ATTEMPTS: Final = 5
 """So many owners may die of a process without its getting on, before it is quarantined."""
+_PARTING: Final = 1.0
+"""Seconds that who leaves waits for what it was about to get."""
 _POLL: Final = 0.05
 _POLL_AT_MOST: Final = 1.0
 _NOT_TO_BE_LOADED: Final = (CorruptedError, SnapshotError, UnknownClassError)
@@ -153,19 +163,28 @@ class StoredRecovery:
             dead = {
                 record.owner for record in asked.values() if record.owner is not None and self._is_dead(record.owner)
             }
-            claimed = await self._store.claim_many([*asked], owner=self._host.owner, dead=dead) if asked else []
+            claimed = await self._claimed([*asked], dead) if asked else []
             held = {one.record.pid: await self._held(one) for one in claimed}
         alone += [asked[pid] for pid, process in held.items() if process is None]
         missed = [record for pid, record in asked.items() if pid not in held]
         return Resumed([process for process in held.values() if process is not None], alone, missed)
 
+    async def _claimed(self, pids: list[str], dead: Set[str]) -> list[Claimed]:
+        """Claim many. If nobody wants them any more, what was on its way is given back: the owner may be there for long."""
+        claim = self._store.claim_many(pids, owner=self._host.owner, dead=dead)
+        claiming = asyncio.get_running_loop().create_task(claim)
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            with contextlib.suppress(TimeoutError, StoreError):
+                async with asyncio.timeout(_PARTING):
+                    for one in await claiming:
+                        await self._store.release(Fence(one.record.pid, one.record.epoch))
+            raise
+
     def _is_plain(self, record: Record) -> bool:
-        if (
-            record.paused
-            or record.state in TERMINAL
-            or self.is_suspect(record)
-            or record.attempts + 1 >= self._attempts
-        ):
+        mine = record.owner == self._host.owner  # the store says so, and it is not at hand
+        if mine or record.paused or self.is_suspect(record) or record.attempts + 1 >= self._attempts:
             return False
         try:
             return bool(self._registry.find(record.kind).version == record.version)
