@@ -26,6 +26,7 @@ WRITES = {"join", "renew", "leave", "claim", "release", "park", "create", "save"
 READS = {
     "held",
     "free",
+    "next_wake",
     "owners",
     "record",
     "inputs",

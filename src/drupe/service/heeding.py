@@ -27,7 +27,9 @@ def heed_work(hints: Hints, worker: Worker) -> Callable[[], None]:
     assert loop is not None  # noqa: S101 (as is said)
 
     def heard(hint: Hint) -> None:
-        if hint.free or hint.more:
+        if hint.timed or hint.more:
+            bridge.hop(loop, worker.look_for_times)
+        elif hint.free:
             bridge.hop(loop, worker.stir)
 
     return hints.hear(heard)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -294,9 +294,9 @@ class Runner:
         """Have ``listener`` called for every process that is run here from now on."""
         self._host.listeners.append(listener)
 
-    def parking(self, *, after: float = PARKING) -> Parking:
+    def parking(self, *, after: float = PARKING, timed: Callable[[], None] = lambda: None) -> Parking:
         """Get what gives back to the store what has waited for ``after`` seconds. For those who have no process in their hands."""
-        return Parking(self._host, self._recovery, after=after)
+        return Parking(self._host, self._recovery, after=after, timed=timed)
 
     def attend(self, pid: str | None = None) -> Future[None]:
         """Look now for orders to a process, by default to any, and whether it is still ours; from any thread.

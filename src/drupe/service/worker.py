@@ -27,6 +27,7 @@ from drupe.errors import (
 from drupe.interfaces.communicator import DEFAULT_QUEUE, Communicator
 from drupe.interfaces.registry import Registry
 from drupe.runtime.clock import tick
+from drupe.service.alarm import Alarm
 from drupe.service.deaths import Deaths
 from drupe.service.launcher import Launcher
 from drupe.service.parking import AFTER as PARKING
@@ -83,10 +84,11 @@ class Worker:
         self._queue = queue
         self._sweep = sweep
         self._pause = park / 2
-        self._parking = runner.parking(after=park)
+        self._parking = runner.parking(after=park, timed=self.look_for_times)
         self.runner = runner
         """What runs processes."""
         self._stirred = asyncio.Event()
+        self._alarm = Alarm(runner.store, interval=sweep)
         runner.add_listener(_Ends(self._stir_for))
         self._deaths = deaths
         self._cut_short = False
@@ -144,6 +146,11 @@ class Worker:
         """Have it look soon for what nobody holds. A hint: it looks by itself once in a while."""
         self._stirred.set()
 
+    def look_for_times(self) -> None:
+        """Have it look soon, also for when the time of what is parked comes: something was parked for a time. A hint, too."""
+        self._alarm.forget()
+        self.stir()
+
     def _stir_for(self, parent: str) -> None:
         if not self._runner.progress(parent).here:
             self.stir()
@@ -154,12 +161,13 @@ class Worker:
         while not self._runner.stopping:
             self._stirred.clear()
             try:
+                await self._alarm.set()
                 while await self.sweep() or self._cut_short:  # noqa: ASYNC110 (it has waited for a slot)
                     await asyncio.sleep(0)
             except StoreError as error:
                 _LOG.warning("the store could not be looked through: %s", error)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._sweep):
+                async with asyncio.timeout(self._alarm.left()):
                     await self._stirred.wait()
 
     async def sweep(self) -> list[str]:
@@ -222,7 +230,7 @@ class Worker:
     async def _hear_of_deaths(self) -> None:
         while self._deaths is not None and not self._runner.stopping:
             if await self._deaths.next(timeout=self._sweep):
-                self._stirred.set()
+                self.look_for_times()  # whoever died knew of some, perhaps alone
             try:
                 await self._deaths.clear(self._runner.store)
             except (StoreError, OSError) as error:
