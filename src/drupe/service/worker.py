@@ -33,6 +33,7 @@ from drupe.service.launcher import Launcher
 from drupe.service.parking import AFTER as PARKING
 from drupe.service.runner import Runner
 from drupe.service.slots import Slots
+from drupe.service.summons import Summons
 
 _LOG: Final = logging.getLogger("drupe.service")
 
@@ -90,12 +91,17 @@ class Worker:
         self._stirred = asyncio.Event()
         self._alarm = Alarm(runner.store, interval=sweep)
         runner.add_listener(_Ends(self._stir_for))
+        self._summons = Summons(communicator, runner.owner)
         self._deaths = deaths
         self._cut_short = False
         """Whether something was left because no slot was free."""
         self._looks_at = 0.0
         self._missing: set[tuple[str, int]] = set()
         """Processes, with their epochs, that the store says are held here and that were not at hand at the last look."""
+        self._found: set[tuple[str, int]] = set()
+        """Processes, with their epochs, that could go on at the last look: others were told if they were left."""
+        self._new: set[tuple[str, int]] = set()
+        """Those of them that could not at the look before."""
         self._left: dict[str, str] = {}
         """Processes that cannot be run here, and why: each is told of once."""
 
@@ -115,8 +121,17 @@ class Worker:
         Raises:
             FencedError: nothing is the worker's own any more: others declared it dead, or its lease could not be renewed.
         """
+        try:
+            return await self._work(stop, grace, ready)
+        finally:
+            if self._stirred.is_set():  # nobody looks here any more
+                self._summons.send()
+            await self._summons.close()
+
+    async def _work(self, stop: asyncio.Event, grace: float, ready: Callable[[], object]) -> list[Any]:
         launcher = Launcher(self._runner, self._registry, self._slots, more=self.stir)
         subscription = await self._communicator.subscribe_task(launcher, queue=self._queue, prefetch=self._count)
+        hearing = await self._summons.heed(self._communicator, self.stir)
         ready()
         loop = asyncio.get_running_loop()
         sweeping, stopping = loop.create_task(self._sweep_again_and_again()), loop.create_task(stop.wait())
@@ -134,6 +149,7 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         await subscription.unsubscribe()
+        await hearing.unsubscribe()
         self._runner.stop()
         try:
             async with asyncio.timeout(grace):
@@ -154,6 +170,8 @@ class Worker:
     def _stir_for(self, parent: str) -> None:
         if not self._runner.progress(parent).here:
             self.stir()
+            if self._runner.stopping or self._slots.crowded():  # a look would come late, or never
+                self._summons.send()
 
     # --- what nobody holds -----------------------------------------------------------------------------------
 
@@ -177,8 +195,12 @@ class Worker:
         found = await self._runner.store.free(dead=self._dead(), limit=limit)
         found += await self._forsaken()
         self._cut_short = False
+        before, self._found = self._found, {(record.pid, record.epoch) for record in found}
         if not found:
             return []
+        self._new = self._found - before
+        if self._new and len(found) > self._slots.free():
+            self._summons.send()
         with self._slots.precedence():
             return await self._take_up_all(found)
 
@@ -220,6 +242,8 @@ class Worker:
             self._cut_short = True
             return False
         except (UnknownClassError, CorruptedError, SnapshotError) as error:
+            if (pid, record.epoch) in self._new:  # others may be able to
+                self._summons.send()
             if self._left.get(pid) != str(error):
                 self._left[pid] = str(error)
                 _LOG.warning("process %s is left as it is: %s", pid, error)
