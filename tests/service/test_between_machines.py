@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -76,6 +77,27 @@ async def test_a_task_is_taken(machine):
         for pid in ("first", "second"):  # it may have begun to look after the first one had come
             await controller.launch(Asking, pid=pid)
             await until(lambda pid=pid: worker.runner.progress(pid).here)
+
+
+async def test_that_a_task_was_done_is_heard_of(machine):
+    """No reply comes from there. It is looked once for what may have been missed; after that, nobody looks."""
+    async with controller_of(machine("two")) as controller:
+        launch = await controller.launch(Asking, pid="asking")
+        looked = asyncio.Event()
+        record = controller._store.record
+
+        async def seen(pid):
+            try:
+                return await record(pid)
+            finally:
+                looked.set()
+
+        launch._store = SimpleNamespace(record=seen)
+        taken = asyncio.create_task(launch.taken(deadline=None))
+        await soon(looked.wait())
+        async with at_work(machine("one")):
+            await soon(taken)
+            assert (await record("asking")).state is not None
 
 
 async def test_an_order_is_seen_and_an_end_is_heard_of(machine):

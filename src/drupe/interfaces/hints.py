@@ -16,7 +16,7 @@ class Hint:
     Attributes:
         queues: names of the queues into which tasks came.
         asked: pids of the processes that orders were given to.
-        settled: pids of the processes that ended, or orders to which were answered.
+        settled: pids of the processes that ended, or orders to which were answered, and ids of the tasks that were done.
         free: whether there may be a process that can go on and that nobody holds.
         timed: whether there may be a parked process whose time comes soon.
         more: whether there was more than could be said, or something may have been missed: anything may be the case.
