@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from drupe.core.lifecycle import State
+from drupe.core.order import Outcome
 from drupe.errors import KilledError
 from drupe.messaging import consumer
 from drupe.service import profile, wiring
@@ -110,6 +111,15 @@ async def test_an_order_is_seen_and_an_end_is_heard_of(machine):
         with pytest.raises(KilledError):
             await soon(result)
         assert (await controller.status("asking")).state is State.KILLED
+
+
+async def test_so_is_one_to_a_process_that_somebody_runs_in_his_own_program(machine):
+    async with wiring.open_runner(machine("one"), poll=None) as runner, controller_of(machine("two")) as controller:
+        for pid in ("first", "second"):  # it may have begun to look after the first one had come
+            process = await runner.launch(Asking, pid=pid)
+            handle = await controller.pause(pid)
+            assert (await soon(handle.settled())).outcome is Outcome.APPLIED
+            await until(lambda process=process: process.paused)
 
 
 async def test_what_somebody_leaves_behind_is_taken_up(machine):
