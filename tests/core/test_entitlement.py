@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drupe.core.announcement import WORK
 from drupe.core.entitlement import BY_FORM, BY_VERB, NEWS, check, needed
 from drupe.core.message import (
     AttendanceRequest,
@@ -59,6 +60,7 @@ def test_no_role_comes_before_one_that_it_includes() -> None:
         (Task(id="1", queue="q"), LAUNCH),
         (Broadcast(subject=f"{NEWS}running.waiting"), READ),
         (Broadcast(subject=NEWS[:-1]), CONTROL),
+        (Broadcast(subject=WORK), READ),
         (Broadcast(subject="intent", body={"verb": "status"}), CONTROL),
         (Broadcast(), CONTROL),
     ],

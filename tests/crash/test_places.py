@@ -40,6 +40,7 @@ WRITES = {
 READS = {
     "held",
     "free",
+    "next_wake",
     "owners",
     "record",
     "inputs",

@@ -8,10 +8,12 @@ import asyncio
 import contextlib
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from drupe.core.lifecycle import State
+from drupe.core.order import Outcome
 from drupe.errors import KilledError
 from drupe.messaging import consumer
 from drupe.service import profile, wiring
@@ -78,6 +80,27 @@ async def test_a_task_is_taken(machine):
             await until(lambda pid=pid: worker.runner.progress(pid).here)
 
 
+async def test_that_a_task_was_done_is_heard_of(machine):
+    """No reply comes from there. It is looked once for what may have been missed; after that, nobody looks."""
+    async with controller_of(machine("two")) as controller:
+        launch = await controller.launch(Asking, pid="asking")
+        looked = asyncio.Event()
+        record = controller._store.record
+
+        async def seen(pid):
+            try:
+                return await record(pid)
+            finally:
+                looked.set()
+
+        launch._store = SimpleNamespace(record=seen)
+        taken = asyncio.create_task(launch.taken(deadline=None))
+        await soon(looked.wait())
+        async with at_work(machine("one")):
+            await soon(taken)
+            assert (await record("asking")).state is not None
+
+
 async def test_an_order_is_seen_and_an_end_is_heard_of(machine):
     async with at_work(machine("one")) as worker, controller_of(machine("two")) as controller:
         await controller.launch(Asking, pid="asking")
@@ -88,6 +111,15 @@ async def test_an_order_is_seen_and_an_end_is_heard_of(machine):
         with pytest.raises(KilledError):
             await soon(result)
         assert (await controller.status("asking")).state is State.KILLED
+
+
+async def test_so_is_one_to_a_process_that_somebody_runs_in_his_own_program(machine):
+    async with wiring.open_runner(machine("one"), poll=None) as runner, controller_of(machine("two")) as controller:
+        for pid in ("first", "second"):  # it may have begun to look after the first one had come
+            process = await runner.launch(Asking, pid=pid)
+            handle = await controller.pause(pid)
+            assert (await soon(handle.settled())).outcome is Outcome.APPLIED
+            await until(lambda process=process: process.paused)
 
 
 async def test_what_somebody_leaves_behind_is_taken_up(machine):

@@ -27,6 +27,7 @@ from drupe.messaging.memory import MemoryCommunicator, MemoryHub
 from drupe.runtime.ids import RandomIds
 from drupe.service.launcher import Launcher
 from drupe.service.launching import Launching
+from drupe.service.news import News
 from drupe.service.runner import Runner
 from drupe.service.slots import Slots
 from drupe.storage.memory import MemoryStore
@@ -91,7 +92,7 @@ class Site:
         runner.communicator = communicator
         return runner
 
-    async def caller(self, registry=None):
+    async def caller(self, registry=None, *, poll=1.0):
         store = MemoryStore(self.state)
         await store.open()
 
@@ -99,9 +100,10 @@ class Site:
             async with Runner(MemoryStore(self.state)) as runner:
                 return await runner._host.outcome(pid, None)
 
-        return Launching(
-            await self.communicator(), store, registry=registry or ClassRegistry(Process), ids=RandomIds(), wait=wait
-        )
+        communicator, news = await self.communicator(), News(poll)
+        await news.open(communicator)
+        registry = registry or ClassRegistry(Process)
+        return Launching(communicator, store, registry=registry, ids=RandomIds(), news=news, wait=wait)
 
     async def communicator(self):
         communicator = MemoryCommunicator(self.hub)
@@ -389,6 +391,21 @@ async def test_of_a_continue_that_nobody_took_the_store_says_so(site):
     await soon(launch.taken())
 
 
+async def test_a_process_that_goes_on_unasked_is_heard_of(site):
+    """Whoever took it up did so by looking, and the task is nobody's; the clock would tell of it an hour later."""
+    async with Runner(MemoryStore(site.state)) as runner:
+        process = await runner.create(Sum, {"numbers": [1, 2]})
+    caller = await site.caller(poll=3600.0)
+    launch = await caller.continue_(process.pid, queue="of nobody")
+    taken = asyncio.create_task(launch.taken())
+    await soon(until(lambda: process.pid in launch._news._waiting))
+
+    worker = await site.worker()
+    await worker.take_over(process.pid)
+    await worker.communicator.broadcast_send(sender=process.pid, subject="state_changed.created.running")
+    await soon(taken)
+
+
 # --- slots -----------------------------------------------------------------------------------------------------
 
 
@@ -477,6 +494,8 @@ class Nothing:
 
 class Lost:
     """A receipt whose reply never comes."""
+
+    id = "lost"
 
     async def result(self, *, deadline=None):
         await asyncio.Event().wait()

@@ -42,3 +42,48 @@ async def test_who_waits_for_nothing_does_not_listen_and_who_waits_does_once():
 
     await news.close()
     assert hints.heard == []
+
+
+async def looking(news, found, **given):
+    """Get a task that looks, and how often it has."""
+    looks = []
+
+    async def look():
+        looks.append(len(looks))
+        return found[0] if found else None
+
+    return asyncio.create_task(news.until("task", look, **given)), looks
+
+
+async def test_what_is_answered_elsewhere_is_not_looked_for_at_once():
+    """Nobody tells: the first look comes after the poll interval."""
+    news = News(3600.0)
+    waiting, looks = await looking(news, ["end"], answered=True)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert looks == []
+    news.stir("task")
+    assert await soon(waiting) == "end"
+
+
+async def test_where_there_are_hints_one_may_have_been_missed_so_it_is_looked_for_soon():
+    news = News(3600.0, Told())
+    for _ in range(2):  # the first one is told at once that some may have been
+        waiting, _ = await looking(news, ["end"], answered=True)
+        assert await soon(waiting) == "end"
+
+
+async def test_there_may_be_news_by_any_of_its_names_and_none_is_left_over():
+    news, found = News(None), []
+    waiting, looks = await looking(news, found, also=("pid",))
+    for name in ("pid", "task"):
+        before = len(looks)
+        while len(news._waiting) != 2:  # noqa: ASYNC110 (a turn of the loop)
+            await asyncio.sleep(0)
+        while len(looks) == before:
+            news.stir(name)
+            await asyncio.sleep(0)
+    found.append("end")
+    news.stir("pid")
+    assert await soon(waiting) == "end"
+    assert news._waiting == {}

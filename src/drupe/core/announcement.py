@@ -15,6 +15,8 @@ from drupe.errors import MessageError
 
 SUBJECT: Final = "state_changed"
 """What the subjects begin with; ``state_changed.*`` are all of them."""
+WORK: Final = "work"
+"""The subject of a broadcast that says nothing of one process, but that there are some that can go on and that nobody holds."""
 UNBORN: Final = "none"
 """The state before the first."""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from drupe.core.announcement import SUBJECT
+from drupe.core.announcement import SUBJECT, WORK
 from drupe.core.message import Broadcast, Message, Rpc
 from drupe.core.role import Role
 from drupe.errors import NotEntitledError
@@ -41,7 +41,7 @@ def needed(message: Message) -> Role:
     match message:
         case Rpc(body={"verb": str(verb)}) if verb in BY_VERB:
             return BY_VERB[verb]
-        case Broadcast(subject=str(subject)) if subject.startswith(NEWS):
+        case Broadcast(subject=str(subject)) if subject == WORK or subject.startswith(NEWS):
             return Role.READ
         case _:
             return BY_FORM[str(message.__struct_config__.tag)]

@@ -16,8 +16,9 @@ class Hint:
     Attributes:
         queues: names of the queues into which tasks came.
         asked: pids of the processes that orders were given to.
-        settled: pids of the processes that ended, or orders to which were answered.
+        settled: pids of the processes that ended, or orders to which were answered, and ids of the tasks that were done.
         free: whether there may be a process that can go on and that nobody holds.
+        timed: whether there may be a parked process whose time comes soon.
         more: whether there was more than could be said, or something may have been missed: anything may be the case.
     """
 
@@ -25,6 +26,7 @@ class Hint:
     asked: frozenset[str] = frozenset()
     settled: frozenset[str] = frozenset()
     free: bool = False
+    timed: bool = False
     more: bool = False
 
 

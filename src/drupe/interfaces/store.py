@@ -155,6 +155,13 @@ class Store(Inbox, Protocol):
         """
         ...
 
+    async def next_wake(self) -> float | None:
+        """Get in how many seconds, by the store's clock, `free` will find one more because its time comes; index look-up.
+
+        None if no process that is parked has a time to come. Those whose time has come are not meant.
+        """
+        ...
+
     # --- writing -----------------------------------------------------------------------------------------
 
     def create(self, births: Sequence[Birth], *, fence: Fence | None = None) -> Awaitable[list[Record]]:

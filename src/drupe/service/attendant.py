@@ -9,6 +9,7 @@ twice or turned round:
 """
 
 import asyncio
+import contextlib
 import enum
 import logging
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from drupe.core.record import Fence
 from drupe.engine.action import ControlAction, settled
 from drupe.errors import FencedError, MessageError, StoreError
 from drupe.interfaces.ambient import Probe
+from drupe.interfaces.hints import Hint, Hints
 from drupe.interfaces.host import Signal
 from drupe.runtime import bridge
 from drupe.service.pursuit import Pursuit
@@ -54,14 +56,19 @@ class Attendant:
         host: who holds them.
         probe: passed at each place where something is written.
         interval: seconds between two looks into the store; None leaves it to hints.
+        hints: tell what others have committed; None leaves that to those who call.
     """
 
-    def __init__(self, host: StoredHost, *, probe: Probe, interval: float | None = POLL) -> None:
+    def __init__(
+        self, host: StoredHost, *, probe: Probe, interval: float | None = POLL, hints: Hints | None = None
+    ) -> None:
         self._host = host
         host.attendant = self
         self._store = host.store
         self._probe = probe
         self._interval = interval
+        self._told_by = hints
+        self._hearing = contextlib.ExitStack()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._polling: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -78,10 +85,13 @@ class Attendant:
         self._loop = asyncio.get_running_loop()
         if self._interval is not None:
             self._polling = self._loop.create_task(self._poll(self._interval))
+        if self._told_by is not None:
+            self._hearing.callback(self._told_by.hear(self._heed))
 
     async def close(self) -> None:
         """Take up no more orders; what was not answered is for whoever holds the process next."""
         self._loop = None
+        self._hearing.close()
         tasks = [*self._rounds.values(), *filter(None, [self._polling, self._looking])]
         for task in tasks:
             task.cancel()
@@ -138,6 +148,14 @@ class Attendant:
             await self._hand_over(process, process._life.tenure, orders)
         else:
             await self.attended(process.pid)
+
+    def _heed(self, hint: Hint) -> None:
+        """Look for what a hint tells of; on a thread of whoever gives it."""
+        if hint.more:
+            self.attend(None)
+        for pid in hint.asked:
+            if self._host.at_hand(pid) is not None:
+                self.attend(pid)
 
     async def _poll(self, interval: float) -> None:
         while True:

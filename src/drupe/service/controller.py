@@ -84,7 +84,9 @@ class Controller:
         self._telling = Telling(communicator, self._news.stir)
         ids = ids or RandomIds()
         self._ordering = Ordering(store, self._news, self._telling, is_dead=is_dead, clock=self._clock, ids=ids)
-        self._launching = Launching(communicator, store, registry=ClassRegistry(Process), ids=ids, wait=self.wait)
+        self._launching = Launching(
+            communicator, store, registry=ClassRegistry(Process), ids=ids, news=self._news, wait=self.wait
+        )
 
     async def __aenter__(self) -> Self:
         await self._news.open(self._communicator)

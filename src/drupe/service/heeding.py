@@ -1,24 +1,10 @@
-"""What programs do about the hints of a store: they look, and so do at once what they would do a poll interval later."""
+"""What workers do about the hints of a store: they look, and so do at once what they would do a poll interval later."""
 
 from collections.abc import Callable
 
 from drupe.interfaces.hints import Hint, Hints
 from drupe.runtime import bridge
-from drupe.service.runner import Runner
 from drupe.service.worker import Worker
-
-
-def heed_orders(hints: Hints, runner: Runner) -> Callable[[], None]:
-    """Have a runner look for orders to its processes when some were given; get what ends that."""
-
-    def heard(hint: Hint) -> None:
-        if hint.more:
-            runner.attend()
-        for pid in hint.asked:
-            if runner.progress(pid).here:
-                runner.attend(pid)
-
-    return hints.hear(heard)
 
 
 def heed_work(hints: Hints, worker: Worker) -> Callable[[], None]:
@@ -27,7 +13,9 @@ def heed_work(hints: Hints, worker: Worker) -> Callable[[], None]:
     assert loop is not None  # noqa: S101 (as is said)
 
     def heard(hint: Hint) -> None:
-        if hint.free or hint.more:
+        if hint.timed or hint.more:
+            bridge.hop(loop, worker.look_for_times)
+        elif hint.free:
             bridge.hop(loop, worker.stir)
 
     return hints.hear(heard)

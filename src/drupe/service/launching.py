@@ -26,9 +26,8 @@ from drupe.interfaces.communicator import DEADLINE, DEFAULT_QUEUE, Communicator,
 from drupe.interfaces.registry import Registry
 from drupe.interfaces.store import Store
 from drupe.service.deadline import within
+from drupe.service.news import News
 
-_POLL: Final = 1.0
-"""Seconds after which the store is asked, though no reply came."""
 _REFUSALS: Final = (
     errors.ClassPathError,
     errors.CorruptedError,
@@ -58,12 +57,14 @@ class Launch:
         receipt: TaskReceipt,
         *,
         store: Store,
-        done: Callable[[Record], bool],
+        news: News,
+        done: Callable[[Record], bool] | None,
         wait: Callable[[str], Awaitable[Any]],
     ) -> None:
         self.pid = pid
         self._receipt = receipt
         self._store = store
+        self._news = news
         self._done = done
         self._wait = wait
 
@@ -79,16 +80,17 @@ class Launch:
             DeadlineError: nobody has taken it so far. It stays in the queue, and waiting again is allowed.
         """
         async with within(deadline, f"no worker has taken process {self.pid}"):
-            reply = asyncio.get_running_loop().create_task(self._receipt.result(deadline=None))
+            loop = asyncio.get_running_loop()
+            reply, seen = loop.create_task(self._receipt.result(deadline=None)), loop.create_task(self._seen())
             try:
-                while not (await asyncio.wait([reply], timeout=_POLL))[0]:
-                    if await self._is_done():
-                        return
-                reply.result()
+                await asyncio.wait([reply, seen], return_when=asyncio.FIRST_COMPLETED)
+                (reply if reply.done() else seen).result()
             except RemoteError as error:
                 raise _told(error) from error
             finally:
                 reply.cancel()
+                seen.cancel()
+                await asyncio.gather(reply, seen, return_exceptions=True)
 
     async def result(self, *, deadline: float | None = DEADLINE) -> Any:
         """Wait for the outputs.
@@ -102,11 +104,18 @@ class Launch:
             await self.taken(deadline=None)
             return await self._wait(self.pid)
 
-    async def _is_done(self) -> bool:
+    async def _seen(self) -> None:
+        """Return when the store says it: no reply comes from where no message does, and one may be lost."""
+        # Of a process that is to be made the reply comes as soon as any news; one that is there may be gone on with unasked.
+        also = () if self._done is None else (self.pid,)
+        await self._news.until(self._receipt.id, self._is_done, also=also, answered=True)
+
+    async def _is_done(self) -> bool | None:
         try:
-            return self._done(await self._store.record(self.pid))
+            record = await self._store.record(self.pid)
         except UnknownProcessError:
-            return False
+            return None
+        return self._done is None or self._done(record) or None
 
 
 class Launching:
@@ -117,6 +126,7 @@ class Launching:
         store: where they keep their processes; open.
         registry: the classes that are at hand here.
         ids: makes pids.
+        news: tells when there is something new about a process, or a task.
         wait: waits for the outputs of a process.
     """
 
@@ -127,10 +137,12 @@ class Launching:
         *,
         registry: Registry,
         ids: Ids,
+        news: News,
         wait: Callable[[str], Awaitable[Any]],
     ) -> None:
         self._communicator = communicator
         self._store = store
+        self._news = news
         self._registry = registry
         self._ids = ids
         self._wait = wait
@@ -158,7 +170,7 @@ class Launching:
             CommunicationError: there is no way to a worker.
         """
         kind, given, pid = self._checked(process_class, inputs, pid)
-        return await self._sent(LaunchRequest(kind=kind, inputs=given, pid=pid), pid, queue, done=lambda _: True)
+        return await self._sent(LaunchRequest(kind=kind, inputs=given, pid=pid), pid, queue)
 
     async def execute(
         self,
@@ -179,7 +191,7 @@ class Launching:
         """
         kind, given, pid = self._checked(process_class, inputs, pid)
         request = ExecuteRequest(kind=kind, inputs=given, pid=pid)
-        return await (await self._sent(request, pid, queue, done=lambda _: True)).result(deadline=deadline)
+        return await (await self._sent(request, pid, queue)).result(deadline=deadline)
 
     async def continue_(self, pid: str, *, queue: str = DEFAULT_QUEUE) -> Launch:
         """Have a worker go on with a process, if nobody runs it; one that has ended stays as it is."""
@@ -203,11 +215,13 @@ class Launching:
         except UnknownClassError:
             return None
 
-    async def _sent(self, request: Request, pid: str, queue: str, *, done: Callable[[Record], bool]) -> Launch:
+    async def _sent(
+        self, request: Request, pid: str, queue: str, *, done: Callable[[Record], bool] | None = None
+    ) -> Launch:
         if self._communicator is None:
             raise CommunicationError("workers are asked through a communicator, and this controller was given none")
         receipt = await self._communicator.task_send(request_body(request), queue=queue)
-        return Launch(pid, receipt, store=self._store, done=done, wait=self._wait)
+        return Launch(pid, receipt, store=self._store, news=self._news, done=done, wait=self._wait)
 
 
 def _told(error: RemoteError) -> DrupeError:

@@ -4,7 +4,7 @@ Either is enough. News come from a broadcast of the change, or from whoever else
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
 from drupe.interfaces.communicator import Communicator, IncomingBroadcast, Subscription
@@ -18,7 +18,7 @@ _FIRST: Final = 0.02
 
 
 class News:
-    """Who waits for news of which process, on one loop.
+    """Who waits for news of which process, or of which task, on one loop.
 
     Args:
         poll: seconds after which is looked again, at most; None leaves it to news.
@@ -46,21 +46,35 @@ class News:
         if self._subscription is not None:
             await self._subscription.unsubscribe()
 
-    async def until(self, pid: str, look: Callable[[], Awaitable[T | None]]) -> T:
-        """Look until there is something, and get it."""
+    async def until(
+        self, name: str, look: Callable[[], Awaitable[T | None]], *, also: Sequence[str] = (), answered: bool = False
+    ) -> T:
+        """Look until there is something, and get it.
+
+        Args:
+            name: of what there may be news: a pid, or the id of a task.
+            look: gets what there is.
+            also: other such names.
+            answered: it is expected to be told elsewhere, so the first look is for what may have been missed, a little later.
+        """
         self._listen()
-        pause = _FIRST
+        names = (name, *also)
+        pause = _FIRST if self._hints is not None or not answered else self._poll or _FIRST
+        looks = not answered
         while True:
             news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.setdefault(pid, []).append(news)  # before looking: what comes meanwhile is not missed
+            for each in names:
+                self._waiting.setdefault(each, []).append(news)  # before looking: what comes meanwhile is not missed
             try:
-                found = await look()
-                if found is not None:
+                if looks and (found := await look()) is not None:
                     return found
-                await asyncio.wait([news], timeout=None if self._poll is None else pause)
+                await asyncio.wait([news], timeout=None if looks and self._poll is None else pause)
             finally:
-                self._forget(pid, news)
-            pause = min(2 * pause, self._poll or pause)
+                for each in names:
+                    self._forget(each, news)
+            if looks:
+                pause = min(2 * pause, self._poll or pause)
+            looks = True
 
     def stir(self, pid: str) -> None:
         """Have everybody look who waits for news of a process."""

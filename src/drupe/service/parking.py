@@ -7,6 +7,7 @@ it is here, it may be waiting for the object of a child. Nothing is written of t
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from drupe.core.control import Posture
@@ -45,12 +46,21 @@ class Parking:
         host: who holds them.
         recovery: brings them back.
         after: seconds that one waits first.
+        timed: is called when one was parked for a time.
     """
 
-    def __init__(self, host: StoredHost, recovery: StoredRecovery, *, after: float = AFTER) -> None:
+    def __init__(
+        self,
+        host: StoredHost,
+        recovery: StoredRecovery,
+        *,
+        after: float = AFTER,
+        timed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._host = host
         self._recovery = recovery
         self._after = after
+        self._timed = timed
         self._seen: dict[str, _Seen] = {}
 
     async def look(self) -> int:
@@ -108,6 +118,8 @@ class Parking:
             if parked:
                 life.abandon(ClosedError(f"process {pid} is parked: it goes on where it is woken"))
                 life.stage = Created(None)  # a step that it names leads back here: what is parked is freed at once
+                if rest.wake_at is not None:
+                    self._timed()
             else:
                 self._let_be(pid)
                 host.live[pid] = process

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -28,6 +28,7 @@ from drupe.errors import (
 )
 from drupe.interfaces.ambient import Clock, Ids, Probe
 from drupe.interfaces.communicator import FarCommunicator
+from drupe.interfaces.hints import Hints
 from drupe.interfaces.registry import Registry
 from drupe.interfaces.store import Store
 from drupe.runtime import bridge
@@ -74,6 +75,7 @@ class Runner:
         presence: how owners of this machine show that they live; None leaves it to leases.
         lease: how long an owner that shows no life keeps its processes, in seconds.
         poll: seconds after which an order to a process is found that nobody told of; None leaves it to hints.
+        hints: tell of orders that others have given; None leaves that to the communicator.
         attempts: how many programs may die of a process without its getting on, before it is quarantined.
         stall: seconds after which a step that blocks the loop is named in the log.
         communicator: tells everybody what becomes of the processes, and answers who calls the owner by its name; opened
@@ -91,6 +93,7 @@ class Runner:
         presence: Presence | None = None,
         lease: float = LEASE,
         poll: float | None = POLL,
+        hints: Hints | None = None,
         attempts: int = ATTEMPTS,
         stall: float = STALL,
         communicator: FarCommunicator | None = None,
@@ -115,7 +118,7 @@ class Runner:
         self._draining = Draining(self._host)
         self._recovery = StoredRecovery(self._host, registry or ClassRegistry(Process), is_dead, attempts)
         self._overruling = Overruling(store, is_dead=is_dead, clock=clock, tell=self._tell)
-        self._attendant = Attendant(self._host, probe=probe, interval=poll)
+        self._attendant = Attendant(self._host, probe=probe, interval=poll, hints=hints)
         self._stall = Stall(after=stall)
         self._contact = (
             None
@@ -298,9 +301,9 @@ class Runner:
         """Have ``listener`` called for every process that is run here from now on."""
         self._host.listeners.append(listener)
 
-    def parking(self, *, after: float = PARKING) -> Parking:
+    def parking(self, *, after: float = PARKING, timed: Callable[[], None] = lambda: None) -> Parking:
         """Get what gives back to the store what has waited for ``after`` seconds. For those who have no process in their hands."""
-        return Parking(self._host, self._recovery, after=after)
+        return Parking(self._host, self._recovery, after=after, timed=timed)
 
     def attend(self, pid: str | None = None) -> Future[None]:
         """Look now for orders to a process, by default to any, and whether it is still ours; from any thread.

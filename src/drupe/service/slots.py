@@ -55,6 +55,10 @@ class Slots:
         """Get how many are free; negative when more take steps than there are slots."""
         return self._count - self._reserved - len(self._runner.active())
 
+    def crowded(self) -> bool:
+        """Tell whether somebody who goes first has to wait."""
+        return any(not place.done() for place in self._ahead)
+
     @contextmanager
     def precedence(self) -> Iterator[None]:
         """Keep the slots, for the time of the block, for what somebody has left behind: it was begun before all else."""

@@ -14,6 +14,7 @@ from drupe.core.message import ContinueRequest, LookRequest, request_body
 from drupe.core.record import Change, Record
 from drupe.errors import CommunicationError
 from drupe.interfaces.communicator import Communicator
+from drupe.service.summons import Summons
 
 _LOG: Final = logging.getLogger("drupe.service")
 
@@ -34,6 +35,7 @@ class Telling:
     def __init__(self, communicator: Communicator | None, told: Callable[[str], None]) -> None:
         self._communicator = communicator
         self._told = told
+        self._summons = Summons(communicator)
         self._tasks: set[asyncio.Task[None]] = set()
         self._going_on = 0
         """How many are telling workers to go on."""
@@ -42,6 +44,7 @@ class Telling:
 
     async def close(self) -> None:
         """Let what is on its way arrive, if it does so soon."""
+        await self._summons.close()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_FAREWELL)
         for task in self._tasks:
@@ -74,7 +77,9 @@ class Telling:
                 self._left_over = row.pid
 
     def changed(self, change: Change, kind: str) -> None:
-        """Tell everybody of a change that was made here to a process of the class ``kind``."""
+        """Tell everybody of a change that was made here to a process of the class ``kind``; an end may have woken its parent."""
+        if change.terminal:
+            self._summons.send()
         if self._communicator is not None:
             self._send(self._changed(self._communicator, change, kind))
 

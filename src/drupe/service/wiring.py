@@ -29,7 +29,7 @@ from drupe.service.controller import Controller
 from drupe.service.database import Database
 from drupe.service.deadline import within
 from drupe.service.deaths import Deaths
-from drupe.service.heeding import heed_orders, heed_work
+from drupe.service.heeding import heed_work
 from drupe.service.presence import Presence
 from drupe.service.profile import LOCAL, Settings
 from drupe.service.runner import Runner
@@ -202,7 +202,7 @@ def open_runner(
         registry: where classes of resumed processes come from; by default what is imported.
         poll: seconds after which an order to a process is found that nobody told of; None leaves it to hints.
         in_touch: whether others hear at once what becomes of its processes, and reach it by its name. Without it they
-            look into the store, and it does.
+            look into the store, and it does, unless the store itself tells of orders (PostgreSQL, where there is no broker).
     """
     store = open_store(settings)
     return Runner(
@@ -211,6 +211,7 @@ def open_runner(
         presence=Presence(presence_folder(settings)),
         lease=settings.lease,
         poll=poll,
+        hints=_hints(settings, store),
         attempts=settings.attempts,
         communicator=communicator_for(settings, store) if in_touch else None,
     )
@@ -235,16 +236,16 @@ async def open_worker(
     store = open_store(settings)
     communicator = communicator_for(settings, store)
     presence = Presence(presence_folder(settings))
-    deaths, registry = Deaths(presence), ListedClasses(settings)
+    deaths, registry, hints = Deaths(presence), ListedClasses(settings), _hints(settings, store)
     runner = Runner(
         store,
         registry=registry,
         presence=presence,
         lease=settings.lease,
+        hints=hints,
         attempts=settings.attempts,
         communicator=communicator,
     )
-    hints = _hints(settings, store)
     async with runner:
         if former is not None:
             await store.leave(former)
@@ -259,7 +260,6 @@ async def open_worker(
             deaths=deaths,
         )
         if hints is not None:
-            heed_orders(hints, runner)
             heed_work(hints, worker)
         yield worker
 

@@ -28,11 +28,13 @@ from drupe.errors import (
 from drupe.interfaces.communicator import DEFAULT_QUEUE, Communicator
 from drupe.interfaces.registry import Registry
 from drupe.runtime.clock import tick
+from drupe.service.alarm import Alarm
 from drupe.service.deaths import Deaths
 from drupe.service.launcher import Launcher
 from drupe.service.parking import AFTER as PARKING
 from drupe.service.runner import Runner
 from drupe.service.slots import Slots
+from drupe.service.summons import Summons
 
 _LOG: Final = logging.getLogger("drupe.service")
 
@@ -84,11 +86,13 @@ class Worker:
         self._queue = queue
         self._sweep = sweep
         self._pause = park / 2
-        self._parking = runner.parking(after=park)
+        self._parking = runner.parking(after=park, timed=self.look_for_times)
         self.runner = runner
         """What runs processes."""
         self._stirred = asyncio.Event()
+        self._alarm = Alarm(runner.store, interval=sweep)
         runner.add_listener(_Ends(self._stir_for))
+        self._summons = Summons(communicator, runner.owner)
         self._deaths = deaths
         self._cut_short = False
         """Whether something was left because no slot was free."""
@@ -97,6 +101,10 @@ class Worker:
         """Processes, with their epochs, that the store says are held here and that were not at hand at the last look."""
         self._passed: set[tuple[str, int]] = set()
         """Processes, with their epochs, that were not to be had together with others: somebody else has them, or they are damaged."""
+        self._found: set[tuple[str, int]] = set()
+        """Processes, with their epochs, that could go on at the last look: others were told if they were left."""
+        self._new: set[tuple[str, int]] = set()
+        """Those of them that could not at the look before."""
         self._left: dict[str, str] = {}
         """Processes that cannot be run here, and why: each is told of once."""
 
@@ -116,8 +124,17 @@ class Worker:
         Raises:
             FencedError: nothing is the worker's own any more: others declared it dead, or its lease could not be renewed.
         """
+        try:
+            return await self._work(stop, grace, ready)
+        finally:
+            if self._stirred.is_set():  # nobody looks here any more
+                self._summons.send()
+            await self._summons.close()
+
+    async def _work(self, stop: asyncio.Event, grace: float, ready: Callable[[], object]) -> list[Any]:
         launcher = Launcher(self._runner, self._registry, self._slots, more=self.stir)
         subscription = await self._communicator.subscribe_task(launcher, queue=self._queue, prefetch=self._count)
+        hearing = await self._summons.heed(self._communicator, self.stir)
         ready()
         loop = asyncio.get_running_loop()
         sweeping, stopping = loop.create_task(self._sweep_again_and_again()), loop.create_task(stop.wait())
@@ -135,6 +152,7 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         await subscription.unsubscribe()
+        await hearing.unsubscribe()
         self._runner.stop()
         try:
             async with asyncio.timeout(grace):
@@ -147,9 +165,16 @@ class Worker:
         """Have it look soon for what nobody holds. A hint: it looks by itself once in a while."""
         self._stirred.set()
 
+    def look_for_times(self) -> None:
+        """Have it look soon, also for when the time of what is parked comes: something was parked for a time. A hint, too."""
+        self._alarm.forget()
+        self.stir()
+
     def _stir_for(self, parent: str) -> None:
         if not self._runner.progress(parent).here:
             self.stir()
+            if self._runner.stopping or self._slots.crowded():  # a look would come late, or never
+                self._summons.send()
 
     # --- what nobody holds -----------------------------------------------------------------------------------
 
@@ -157,12 +182,13 @@ class Worker:
         while not self._runner.stopping:
             self._stirred.clear()
             try:
+                await self._alarm.set()
                 while await self.sweep() or self._cut_short or self._passed:  # noqa: ASYNC110 (it has waited for a slot)
                     await asyncio.sleep(0)
             except StoreError as error:
                 _LOG.warning("the store could not be looked through: %s", error)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._sweep):
+                async with asyncio.timeout(self._alarm.left()):
                     await self._stirred.wait()
 
     async def sweep(self) -> list[str]:
@@ -172,9 +198,13 @@ class Worker:
         found = await self._runner.store.free(dead=self._dead(), limit=limit)
         found += await self._forsaken()
         self._cut_short = False
+        before, self._found = self._found, set(map(_claim, found))
         if not found:
             self._passed.clear()
             return []
+        self._new = self._found - before
+        if self._new and len(found) > self._slots.free():
+            self._summons.send()
         with self._slots.precedence():
             return await self._take_up_all(found)
 
@@ -244,6 +274,8 @@ class Worker:
             self._cut_short = True
             return False
         except (UnknownClassError, CorruptedError, SnapshotError) as error:
+            if _claim(record) in self._new:  # others may be able to
+                self._summons.send()
             if self._left.get(pid) != str(error):
                 self._left[pid] = str(error)
                 _LOG.warning("process %s is left as it is: %s", pid, error)
@@ -254,7 +286,7 @@ class Worker:
     async def _hear_of_deaths(self) -> None:
         while self._deaths is not None and not self._runner.stopping:
             if await self._deaths.next(timeout=self._sweep):
-                self._stirred.set()
+                self.look_for_times()  # whoever died knew of some, perhaps alone
             try:
                 await self._deaths.clear(self._runner.store)
             except (StoreError, OSError) as error:

@@ -39,7 +39,7 @@ from drupe.storage import memory_inbox, memory_parking, rule
 from drupe.storage.memory_inbox import Write
 from drupe.storage.memory_ownership import Ownership
 from drupe.storage.memory_queue import MemoryTaskQueue
-from drupe.storage.memory_state import Kept, MemoryState, advance, find, has, page
+from drupe.storage.memory_state import Kept, MemoryState, advance, bear, find, has, page
 
 T = TypeVar("T")
 
@@ -127,6 +127,10 @@ class MemoryStore:
                 self.state, self._clock.now(), lambda owner: owner in known or not self._owners.is_alive(owner), limit
             )
 
+    async def next_wake(self) -> float | None:
+        with self._at_hand():
+            return memory_parking.next_wake(self.state, self._clock.now())
+
     # --- writing -----------------------------------------------------------------------------------------
 
     def create(self, births: Sequence[Birth], *, fence: Fence | None = None) -> Awaitable[list[Record]]:
@@ -143,7 +147,7 @@ class MemoryStore:
             self._owners.check_held(fence)
         asked = self._asked_for(births)
         yield
-        rows = [self._bear(birth) if row is None else row for birth, row in asked]
+        rows = [bear(self.state, birth) if row is None else row for birth, row in asked]
         if fence is not None and rule.any_lives(rows):
             parent = self.state.processes[fence.pid]
             parent.row = msgspec.structs.replace(parent.row, attempts=0)
@@ -165,7 +169,7 @@ class MemoryStore:
             self._advance(kept, change)
             for birth, row in asked:
                 if row is None:
-                    self._bear(birth)
+                    bear(self.state, birth)
 
     def _delete(self, pid: str) -> Write[None]:
         rule.check_deletable(self._kept(pid).row)
@@ -194,13 +198,6 @@ class MemoryStore:
             memory_inbox.answer_the_rest(self.state.letters, change.pid, change.state, change.at)
             memory_parking.wake(self.state, change.pid)
             memory_parking.wake(self.state, kept.row.parent)
-
-    def _bear(self, birth: Birth) -> Record:
-        row = birth_record(birth)
-        first = Checkpoint(pid=row.pid, seq=1, at=row.created, body=birth.body)
-        event = Event(seq=1, at=row.created, event=row.state, state=row.state)
-        self.state.processes[row.pid] = Kept(row, birth.inputs, {1: first}, [event])
-        return row
 
     # --- orders ------------------------------------------------------------------------------------------
 

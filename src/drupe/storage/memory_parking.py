@@ -41,6 +41,12 @@ def wake(state: MemoryState, pid: str | None) -> None:
         kept.row = rule.woken(kept.row)
 
 
+def next_wake(state: MemoryState, now: float) -> float | None:
+    """See `Store.next_wake`."""
+    rows = [kept.row for kept in state.processes.values() if not kept.row.paused]
+    return min((row.wake_at - now for row in rows if row.wake_at is not None and row.wake_at > now), default=None)
+
+
 def free(state: MemoryState, now: float, is_left: Callable[[str], bool], limit: int) -> list[Record]:
     """See `Store.free`; ``is_left`` tells whether an owner is gone."""
     asked = {order.pid for order in memory_inbox.pending(state.letters, lambda _: True) if order.verb != SIGNAL}

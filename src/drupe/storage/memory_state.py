@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from drupe.core.lifecycle import TERMINAL
-from drupe.core.record import Change, Checkpoint, Event, Page, Query, Record, Retention
+from drupe.core.record import Birth, Change, Checkpoint, Event, Page, Query, Record, Retention, birth_record
 from drupe.storage import rule
 from drupe.storage.memory_inbox import Letters
 from drupe.storage.memory_queue import QueueState
@@ -38,6 +38,15 @@ def has(kept: Kept, change: Change) -> bool:
     """Whether ``change`` is what led to the last checkpoint."""
     last = kept.history[-1]
     return (kept.checkpoints[change.seq].body, last.event, last.state) == (change.body, change.event, change.state)
+
+
+def bear(state: MemoryState, birth: Birth) -> Record:
+    """Keep a process that is new, and get its row."""
+    row = birth_record(birth)
+    first = Checkpoint(pid=row.pid, seq=1, at=row.created, body=birth.body)
+    event = Event(seq=1, at=row.created, event=row.state, state=row.state)
+    state.processes[row.pid] = Kept(row, birth.inputs, {1: first}, [event])
+    return row
 
 
 def advance(kept: Kept, change: Change, retention: Retention) -> None:

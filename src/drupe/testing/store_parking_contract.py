@@ -129,6 +129,39 @@ class StoreParkingContract(StoreCase):
         await self._pass(clock, 0.4)
         assert [row.pid for row in await store.free()] == [early.pid]
 
+    async def test_the_next_time_is_known_as_long_as_it_is_to_come(self, store: Store, clock: ManualClock) -> None:
+        assert await store.next_wake() is None
+        now = await self._now(store, clock)
+        await _parked(store)
+        await _parked(store, "p2", wake_at=now + 3600.0)
+        assert await self._next_wake(store) == pytest.approx(3600.0, abs=5.0)
+        soon = await _parked(store, "p3", wake_at=now + 0.2)
+        assert 0.0 < await self._next_wake(store) < 0.3
+        await self._pass(clock, 0.4)
+        assert [row.pid for row in await store.free()] == [soon.pid]
+        assert await self._next_wake(store) == pytest.approx(3600.0, abs=5.0)
+
+    async def test_nobody_is_waited_for_that_is_woken_paused_or_over(self, store: Store, clock: ManualClock) -> None:
+        now = await self._now(store, clock)
+        for number, pid in enumerate(("claimed", "asked", "over", "paused", "rests")):
+            await _parked(store, pid, wake_at=now + 1000.0 * (number + 1))
+        await store.claim("claimed", owner=OTHER)
+        await store.ask([_order("signal", pid="asked")])
+        await store.overrule(step(await store.record("over"), state=State.KILLED, event="killed"))
+        paused = step(await store.record("paused"), state=State.WAITING, paused=True, event="paused")
+        await store.overrule(paused)
+        assert await self._next_wake(store) == pytest.approx(5000.0, abs=5.0)
+        played = step(
+            await store.record("paused"), was=State.WAITING, state=State.WAITING, paused=False, event="played"
+        )
+        await store.overrule(played)
+        assert await self._next_wake(store) == pytest.approx(4000.0, abs=5.0)
+
+    async def _next_wake(self, store: Store) -> float:
+        found = await store.next_wake()
+        assert found is not None
+        return found
+
     async def _now(self, store: Store, clock: ManualClock) -> float:
         """Get the time of day of the store; a database that has a clock of its own overrides it."""
         return clock.now()

@@ -55,6 +55,7 @@ class UnsteadyStore:
     release: Late = _late("release")
     park: Late = _late("park")
     free: Late = _late("free")
+    next_wake: Late = _late("next_wake")
     create: Late = _late("create")
     save: Late = _late("save")
     delete: Late = _late("delete")

@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import threading
+import time
 
+import msgspec
 import pytest
 
 from drupe.core.asking import order_of
 from drupe.core.lifecycle import State
 from drupe.core.message import PauseRequest
 from drupe.core.order import Answer, Outcome
-from drupe.core.record import Fence
+from drupe.core.record import Fence, Rest
 from drupe.interfaces.hints import Hint
 from drupe.messaging.consumer import POLL
 from drupe.storage.postgres import PostgresStore, notice
@@ -83,6 +85,31 @@ async def test_tasks_orders_ends_and_what_is_free_are_told_of(postgres_url):
         await one.save(step(record, state=State.FINISHED, event="finished"))
         await heard.until(lambda hint: hint.settled == {"p1"})
         assert not any(hint.more for hint in heard.hints)
+
+
+async def test_a_task_that_is_done_is_told_of_if_somebody_waits_for_that(postgres_url):
+    async with opened(postgres_url, telling=True) as one, opened(postgres_url) as two:
+        heard = Heard(two)
+        await heard.listening()
+        await one.tasks.put([msgspec.structs.replace(task("silent"), no_reply=True), task("awaited")])
+        silent, awaited = await one.tasks.take(task("awaited").queue, holder="me", limit=2)
+        await one.tasks.settle(silent)
+        await one.tasks.settle(awaited)
+        await heard.until(lambda hint: hint.settled)
+        assert [hint.settled for hint in heard.hints if hint.settled] == [{awaited.task.id}]
+
+
+async def test_a_time_that_comes_soon_is_told_of_and_a_later_one_is_not(postgres_url):
+    async with opened(postgres_url, telling=True) as one, opened(postgres_url) as two:
+        heard = Heard(two)
+        await heard.listening()
+        await one.join(ME, lease=LEASE)
+        rows = await one.create([birth("far"), birth("soon")])
+        far, soon = (Fence(row.pid, row.epoch) for row in rows)
+        await one.park(far, Rest(wake_at=time.time() + 3600.0))
+        await one.park(soon, Rest(wake_at=time.time() + 1.0))
+        await heard.until(lambda hint: hint.timed)
+        assert heard.hints == [Hint(timed=True)]
 
 
 async def test_what_is_committed_together_is_told_once(postgres_url):

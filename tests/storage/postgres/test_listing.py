@@ -7,7 +7,7 @@ import pytest
 
 from drupe.core.lifecycle import State
 from drupe.core.record import Query, Retention, birth_record
-from drupe.storage.postgres import address, connection, inbox, listing, ownership, read, task_queue, write
+from drupe.storage.postgres import address, connection, inbox, listing, ownership, parking, read, task_queue, write
 from drupe.storage.postgres.column import Numbers, Texts
 from drupe.testing.store_case import birth, step
 
@@ -91,6 +91,18 @@ def test_a_page_has_what_the_ranges_have_newest_first(db):
 def test_whatever_is_looked_up_is_found_by_an_index(db, statement, values):
     lines = plan(db, statement, values)
     assert not [line for line in lines if "Seq Scan" in line], lines
+
+
+@pytest.mark.parametrize(("statement", "values"), [(parking._DUE, {"limit": 9}), (parking._NEXT, {})])
+@pytest.mark.parametrize("now", [None, 5.0])
+def test_what_is_due_is_a_range_of_its_index_however_many_are_to_come(db, statement, values, now):
+    """Read to the end of the index it would be right, too."""
+    db.execute("UPDATE process SET parked = TRUE, wake_at = 1e10 + created")
+    db.execute("ANALYZE process")
+    lines = plan(db, statement, {"now": now, **values})
+    db.execute("UPDATE process SET parked = FALSE, wake_at = NULL")
+    assert any("using process_wakes on process" in line for line in lines), lines
+    assert any("Index Cond: (" in line and "wake_at" in line for line in lines), lines
 
 
 def test_a_step_is_found_by_its_pid_however_many_processes_somebody_holds(db):

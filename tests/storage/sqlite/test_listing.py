@@ -9,7 +9,7 @@ import pytest
 
 from drupe.core.lifecycle import State
 from drupe.core.record import Query
-from drupe.storage.sqlite import connection, listing, read, schema
+from drupe.storage.sqlite import connection, listing, parking, read, schema
 
 KEY = (1000.0, "p")
 QUERIES = [
@@ -62,6 +62,15 @@ def test_a_search_for_a_pid_is_a_look_up(statement, values):
         plan = [row[3] for row in db.execute("EXPLAIN QUERY PLAN " + statement, values)]
         assert len(plan) == 1
         assert plan[0].startswith("SEARCH process USING")
+
+
+@pytest.mark.parametrize(("statement", "values"), [(parking._DUE, (5.0, 9)), (parking._NEXT, (5.0,))])
+def test_what_is_due_is_a_range_of_its_index(statement, values):
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        schema.migrate(db, "s")
+        (line,) = [row[3] for row in db.execute("EXPLAIN QUERY PLAN " + statement, values)]
+        assert line.startswith("SEARCH process USING")
+        assert "process_wakes (wake_at" in line
 
 
 @pytest.mark.slow

@@ -17,6 +17,8 @@ _LONGEST: Final = 7000
 """Bytes: the server takes less than 8000."""
 _MANY: Final = 200
 """So many names are more than anybody looks for one by one."""
+_FREE: Final = 1
+_TIMED: Final = 2
 _NO_NAMES: Final[frozenset[str]] = frozenset()
 
 
@@ -28,23 +30,24 @@ def channel(schema: str) -> str:
 class Notice:
     """What the others will be told of one transaction."""
 
-    __slots__ = ("asked", "free", "queues", "settled")
+    __slots__ = ("asked", "free", "queues", "settled", "timed")
 
     def __init__(self) -> None:
         self.queues: set[str] = set()
         self.asked: set[str] = set()
         self.settled: set[str] = set()
-        self.free = False
+        self.free = self.timed = False
 
     def text(self) -> str | None:
         """Get what is sent; None if there is nothing to tell."""
-        if not (self.free or self.queues or self.asked or self.settled):
+        flags = _FREE * self.free | _TIMED * self.timed
+        if not (flags or self.queues or self.asked or self.settled):
             return None
         sets = [self.queues, self.asked, self.settled]
         said = [sorted(names) if len(names) <= _MANY else None for names in sets]
-        text = _write([int(self.free), *said]).decode()
+        text = _write([flags, *said]).decode()
         if len(text.encode()) > _LONGEST:
-            text = _write([int(self.free), *(None if names else [] for names in sets)]).decode()
+            text = _write([flags, *(None if names else [] for names in sets)]).decode()
         return text
 
 
@@ -56,11 +59,12 @@ def sent(channel: str, text: str) -> str:
 def read(text: str) -> Hint:
     """Get the hint that a notification gives; of one that cannot be read, that there is something."""
     try:
-        free, queues, asked, settled = _read(text)
+        flags, queues, asked, settled = _read(text)
     except msgspec.DecodeError:  # of a newer drupe, or somebody else
         return Hint(more=True)
     more = queues is None or asked is None or settled is None
-    return Hint(_names(queues), _names(asked), _names(settled), free=bool(free), more=more)
+    free, timed = bool(flags & _FREE), bool(flags & _TIMED)
+    return Hint(_names(queues), _names(asked), _names(settled), free=free, timed=timed, more=more)
 
 
 def _names(names: Iterable[str] | None) -> frozenset[str]:

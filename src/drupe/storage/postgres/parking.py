@@ -17,7 +17,8 @@ from drupe.storage.postgres.ownership import IS_ALIVE
 from drupe.storage.postgres.row import Execute
 from drupe.storage.postgres.transaction import Touched, Transaction, Write, one_by_one
 
-_TODAY: Final = "coalesce(%(now)s::float8, extract(epoch FROM clock_timestamp())::float8)"
+_TODAY: Final = "(SELECT coalesce(%(now)s::float8, extract(epoch FROM clock_timestamp())::float8))"
+"""The time of day, asked once: compared with a clock that is read for each row, an index is read to its end."""
 _PARK: Final = "UPDATE process SET owner = NULL, parked = TRUE, wake_at = %s WHERE pid = %s"
 _PARENTS: Final = """
     SELECT pid FROM process WHERE pid = ANY(ARRAY(SELECT parent FROM process WHERE pid = ANY(%s) AND parent IS NOT NULL))
@@ -31,6 +32,9 @@ _DUE: Final = f"""
     SELECT {row.COLUMNS} FROM process
     WHERE wake_at <= {_TODAY} AND wake_at IS NOT NULL AND owner IS NULL AND NOT paused
     ORDER BY wake_at LIMIT %(limit)s"""  # noqa: S608 (names of fields)
+_NEXT: Final = f"""
+    SELECT wake_at - {_TODAY} FROM process
+    WHERE wake_at > {_TODAY} AND wake_at IS NOT NULL AND owner IS NULL AND NOT paused ORDER BY wake_at LIMIT 1"""  # noqa: S608
 _GONE: Final = f"owner = ANY(ARRAY(SELECT name FROM owner WHERE name = ANY(%(dead)s) OR NOT ({IS_ALIVE})))"  # noqa: S608
 _LEFT: Final = f"""
     SELECT {row.COLUMNS} FROM process
@@ -41,7 +45,9 @@ _ASKED: Final = f"""
     SELECT {row.COLUMNS} FROM process
     WHERE pid = ANY(ARRAY(SELECT pid FROM inbox WHERE outcome = 'requested' AND verb <> 'signal'))
         AND (owner IS NULL OR {_GONE}) AND paused AND state IN ({_LIVING}) LIMIT %(limit)s"""  # noqa: S608
-_COMES: Final = f"SELECT {_TODAY} >= %(at)s"
+_COMES: Final = f"SELECT %(at)s::float8 - {_TODAY}"
+_SOON: Final = 5.0
+"""Seconds within which a time is told of at once. One that is further away is found by looking, before it comes."""
 _LIVE: Final = "SELECT count(*) FROM process WHERE pid = ANY(%s) AND parent = %s AND NOT state = ANY(%s)"
 _ENDS: Final = Texts(sorted(TERMINAL))
 
@@ -73,7 +79,7 @@ def _park(tx: Transaction, asked: tuple[Fence, Rest]) -> bool:
 
 def _is_wanted(tx: Transaction, pid: str, rest: Rest) -> bool:
     """Whether something has happened already; looked at now that the row is held, and what comes later finds it parked."""
-    if rest.wake_at is not None and tx.execute(_COMES, {"now": tx.now, "at": rest.wake_at}).fetchone() == (True,):
+    if rest.wake_at is not None and _comes(tx, rest.wake_at):
         return True
     if rest.children:  # what is not its living child would not wake it
         (living,) = tx.execute(_LIVE, (Texts(rest.children), pid, _ENDS)).fetchone() or (0,)
@@ -82,11 +88,25 @@ def _is_wanted(tx: Transaction, pid: str, rest: Rest) -> bool:
     return inbox.is_asked(tx.execute, pid, rest.signal)
 
 
+def _comes(tx: Transaction, at: float) -> bool:
+    """Whether a time has come. One that comes soon will be told of, also if then nobody is parked for it."""
+    (found,) = tx.execute(_COMES, {"now": tx.now, "at": at}).fetchone() or (0.0,)
+    left = float(found)
+    tx.notice.timed |= 0.0 < left < _SOON
+    return left <= 0.0
+
+
 def wake_parents(tx: Transaction, pids: Sequence[str]) -> None:
     """Have the parents of processes found that have ended. One that is just about to be parked is waited for."""
     parents = [pid for (pid,) in tx.execute(_PARENTS, (Texts(pids),)).fetchall()]
     if parents:
         tx.notice.free |= tx.execute(_WAKE, (Texts(parents),)).rowcount > 0
+
+
+def next_wake(execute: Execute, now: float | None) -> float | None:
+    """See `Store.next_wake`; ``now`` is None where the database's own clock counts."""
+    found = execute(_NEXT, {"now": now}).fetchone()
+    return None if found is None else float(found[0])
 
 
 def free(execute: Execute, asked: Asked) -> list[Record]:

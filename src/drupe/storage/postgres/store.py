@@ -212,6 +212,9 @@ class PostgresStore:
     async def free(self, *, dead: Iterable[str] = (), limit: int = 100) -> list[Record]:
         return await self._read(parking.free, parking.Asked(self._times.time, self._times.now, sorted(dead), limit))
 
+    async def next_wake(self) -> float | None:
+        return await self._read(parking.next_wake, self._times.now)
+
     # --- writing -----------------------------------------------------------------------------------------
 
     def create(self, births: Sequence[Birth], *, fence: Fence | None = None) -> Future[list[Record]]:

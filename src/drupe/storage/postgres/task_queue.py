@@ -21,8 +21,8 @@ Rows = list[tuple[str, bytes, int]]
 """Id, encoded task and attempt of tasks that were taken."""
 Put = Sequence[tuple[str, str, bytes]]
 """Id, queue and encoded task."""
-Held = tuple[str, int, str]
-"""Id, attempt and queue."""
+Held = tuple[str, int, str, bool]
+"""Id, attempt, queue, and whether somebody waits for its being done."""
 
 _PUT: Final = """
     INSERT INTO task (id, queue, body)
@@ -85,12 +85,11 @@ class PostgresTaskQueue:
         return [taken for found in rows if (taken := read_task(*found)) is not None]
 
     async def settle(self, taken: Taken) -> bool:
-        done: bool = await self._write("tasks.settle", SETTLE, (taken.task.id, taken.attempt, taken.task.queue))
+        done: bool = await self._write("tasks.settle", SETTLE, _held(taken))
         return done
 
     async def release(self, taken: Taken, *, delay: float = 0.0) -> bool:
-        held = taken.task.id, taken.attempt, taken.task.queue
-        done: bool = await self._write("tasks.release", RELEASE, (held, delay))
+        done: bool = await self._write("tasks.release", RELEASE, (_held(taken), delay))
         return done
 
     async def forget(self, holder: str) -> int:
@@ -138,6 +137,11 @@ class SharedTaskQueue:
             _LOG.warning("%d tasks of %s, which is gone, are put back", await self._queue.forget(holder), holder)
 
 
+def _held(taken: Taken) -> Held:
+    task = taken.task
+    return task.id, taken.attempt, task.queue, not task.no_reply
+
+
 # --- on the threads ----------------------------------------------------------------------------------------
 
 
@@ -169,13 +173,14 @@ def _has_all(tx: Transaction, holder: str, rows: Rows) -> bool:
 
 
 def _settle(tx: Transaction, asked: Sequence[Held]) -> Sequence[object]:
-    columns = Texts([id for id, _, _ in asked]), Numbers([attempt for _, attempt, _ in asked])
+    columns = Texts([id for id, *_ in asked]), Numbers([attempt for _, attempt, *_ in asked])
     done = {id for (id,) in tx.execute(_SETTLE, columns).fetchall()}
-    return [id in done or tx.lost is True for id, _, _ in asked]
+    tx.notice.settled.update(id for id, _, _, awaited in asked if awaited and id in done)
+    return [id in done or tx.lost is True for id, *_ in asked]
 
 
 def _release(tx: Transaction, asked: tuple[Held, float]) -> bool:
-    (id, attempt, queue), delay = asked
+    (id, attempt, queue, _), delay = asked
     values = {"id": id, "attempt": attempt, "delay": max(delay, 0.0), "time": tx.time}
     if tx.execute(_RELEASE, values).rowcount != 1:
         return tx.lost is True

@@ -22,6 +22,9 @@ _FREE: Final = f"""
 _DUE: Final = f"""
     SELECT {row.COLUMNS} FROM process INDEXED BY process_wakes
     WHERE wake_at <= ? AND wake_at IS NOT NULL AND owner IS NULL AND paused = 0 ORDER BY wake_at LIMIT ?"""  # noqa: S608
+_NEXT: Final = """
+    SELECT wake_at FROM process INDEXED BY process_wakes
+    WHERE wake_at > ? AND wake_at IS NOT NULL AND owner IS NULL AND paused = 0 ORDER BY wake_at LIMIT 1"""
 _OWNERS: Final = "SELECT name, boot, until FROM owner"
 _LEFT: Final = f"""
     SELECT {row.COLUMNS} FROM process INDEXED BY process_by_owner
@@ -72,6 +75,12 @@ def _is_wanted(tx: Transaction, pid: str, rest: Rest) -> bool:
 def wake_parent(tx: Transaction, pid: str) -> None:
     """Have the parent of a process found that has ended; that itself rests no more."""
     tx.execute(_WAKE, (pid,))
+
+
+def next_wake(execute: Execute, now: float) -> float | None:
+    """See `Store.next_wake`."""
+    found = execute(_NEXT, (now,)).fetchone()
+    return None if found is None else float(found[0]) - now
 
 
 def free(execute: Execute, asked: Asked) -> list[Record]:

@@ -137,6 +137,9 @@ class SqliteStore:
         asked = parking.Asked(clock.boot(), clock.steady(), clock.now(), frozenset(dead), limit)
         return await self._read(parking.free, asked)
 
+    async def next_wake(self) -> float | None:
+        return await self._read(parking.next_wake, self._clock.now())
+
     # --- writing -----------------------------------------------------------------------------------------
 
     def create(self, births: Sequence[Birth], *, fence: Fence | None = None) -> Future[list[Record]]:
