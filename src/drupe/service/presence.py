@@ -3,6 +3,9 @@
 The kernel lets go of the lock however the interpreter ends, so a peer that gets the lock knows.
 An owner without a presence file is not known to be dead; then its lease has to run out.
 
+The lock belongs to the open file. A program that a step forks inherits that, and would hold the lock beyond its parent's
+death: so it closes its end at once, which leaves the lock with the parent alone.
+
 A file gets its name when it is locked already, so that nobody takes a new owner for a dead one. From then on its name is
 taken away only by whoever has it locked for itself: by its owner, or by a peer after the owner's death. So whoever has the
 lock and finds that the name still leads to the file it has locked, can rely on that.
@@ -14,6 +17,7 @@ import os
 import threading
 from pathlib import Path
 from typing import IO, Final
+from weakref import WeakSet
 
 from drupe.errors import DuplicateProcessError
 
@@ -22,6 +26,8 @@ _DRAFT: Final = ".new"
 """What a file is called that has no name yet."""
 _PAUSE: Final = 0.005
 """Seconds between two tries: a peer that looks has the lock for a moment."""
+_FILES: Final[WeakSet[IO[bytes]]] = WeakSet()
+"""All that are open in this interpreter."""
 
 
 class Presence:
@@ -58,7 +64,7 @@ class Presence:
     def _made(self, owner: str) -> IO[bytes] | None:
         """Make a file, lock it, and then give it its name; None if a peer was in the way."""
         draft = self._folder / f"{owner}.{os.getpid()}{_DRAFT}"
-        file = draft.open("wb")
+        file = _opened(draft, "wb")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _name(draft, self._path(owner))
@@ -75,7 +81,7 @@ class Presence:
     def withdraw(self, owner: str) -> None:
         """Take the file of an owner of this interpreter away. Withdrawing twice does nothing."""
         file = self._held.pop(owner, None)
-        if file is not None:
+        if file is not None and not file.closed:  # in a program that was forked it is
             self._path(owner).unlink(missing_ok=True)
             file.close()
 
@@ -92,7 +98,7 @@ class Presence:
 
     def is_dead(self, owner: str) -> bool:
         """Tell whether ``owner`` is known to be dead. Its file stays, and free: whoever asks later learns the same."""
-        if owner in self._held:
+        if self._holds(owner):
             return False
         try:
             file = self._locked(self._path(owner), how=fcntl.LOCK_SH)  # shared: others may be asking at this moment
@@ -108,7 +114,10 @@ class Presence:
 
         One that lives, or that somebody is looking at, is left alone.
         """
-        return owner not in self._held and self._removed(self._path(owner))
+        return not self._holds(owner) and self._removed(self._path(owner))
+
+    def _holds(self, owner: str) -> bool:
+        return owner in self._held and not self._held[owner].closed
 
     def tidy(self) -> None:
         """Take away what those left behind who died while they announced themselves."""
@@ -128,7 +137,7 @@ class Presence:
         """Open and lock a file; None if it is not there, or somebody else has it locked."""
         with contextlib.ExitStack() as stack:
             try:
-                file = stack.enter_context(path.open("rb"))
+                file = stack.enter_context(_opened(path, "rb"))
                 fcntl.flock(file, how | fcntl.LOCK_NB)
                 if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
                     return None
@@ -139,6 +148,21 @@ class Presence:
 
     def _path(self, owner: str) -> Path:
         return self._folder / f"{owner}.lock"
+
+
+def _opened(path: Path, mode: str) -> IO[bytes]:
+    file: IO[bytes] = path.open(mode)
+    _FILES.add(file)
+    return file
+
+
+def _let_go() -> None:
+    # Closed, not unlocked: that would take the lock from the parent, too.
+    for file in list(_FILES):
+        file.close()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 def _name(draft: Path, path: Path) -> None:
