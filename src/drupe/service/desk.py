@@ -4,11 +4,11 @@ It is called on the communicator's thread, so it answers also while a step block
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from drupe.core.message import AttendanceRequest, LookRequest, StatusRequest, read_request
-from drupe.core.status import Attendance, Progress
+from drupe.core.message import AttendanceRequest, LookRequest, RepertoireRequest, StatusRequest, read_request
+from drupe.core.status import Attendance, Progress, Repertoire
 from drupe.errors import MessageError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ class Desk:
         attend: looks for orders to a process, by default to any; see `Runner.attend`.
         progress: tells how far a process is; see `Runner.progress`.
         attendance: tells who answers; see `Runner.attendance`.
+        repertoire: tells what classes it can run; see `Runner.repertoire`. By default nothing is taken on.
     """
 
     def __init__(
@@ -29,17 +30,19 @@ class Desk:
         attend: Callable[[str | None], "Future[None]"],
         progress: Callable[[str], Progress],
         attendance: Callable[[], Attendance],
+        repertoire: Callable[[Sequence[str]], Repertoire] = lambda _: Repertoire(),
     ) -> None:
         self._attend = attend
         self._progress = progress
         self._attendance = attendance
+        self._repertoire = repertoire
 
     async def __call__(self, body: Any) -> Any:
         """Answer a call.
 
         Returns:
             To a look True, once it has looked: each order to the process was answered, or kept until the running step
-            ends. To a status the body of a `drupe.core.status.Progress`, else that of an `Attendance`.
+            ends. To all else the body of what `drupe.core.status` has for it: a `Progress`, an `Attendance`, a `Repertoire`.
 
         Raises:
             MessageError: it asks for something else.
@@ -53,6 +56,8 @@ class Desk:
                 return self._progress(pid).as_body()
             case AttendanceRequest():
                 return self._attendance().as_body()
+            case RepertoireRequest(kinds=kinds):
+                return self._repertoire(kinds).as_body()
             case _:
                 raise MessageError(
                     f"{body['verb']}: an owner is asked to look, or for a status; orders are in the store"

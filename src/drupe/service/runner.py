@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -12,7 +12,7 @@ from typing import Any, Final, Self, TypeVar
 from drupe.core.attributes import FrozenAttributes
 from drupe.core.lifecycle import TERMINAL
 from drupe.core.record import Change, Record
-from drupe.core.status import Attendance, Progress
+from drupe.core.status import Attendance, Progress, Repertoire
 from drupe.engine.child import Origin
 from drupe.engine.listener import ProcessListener
 from drupe.engine.process import Process
@@ -113,14 +113,15 @@ class Runner:
         self._host = StoredHost(store, self.owner, clock=clock, ids=ids, probe=probe)
         is_dead = presence.is_dead if presence is not None else lambda _: False
         self._draining = Draining(self._host)
-        self._recovery = StoredRecovery(self._host, registry or ClassRegistry(Process), is_dead, attempts)
+        self._registry = registry or ClassRegistry(Process)
+        self._recovery = StoredRecovery(self._host, self._registry, is_dead, attempts)
         self._overruling = Overruling(store, is_dead=is_dead, clock=clock, tell=self._tell)
         self._attendant = Attendant(self._host, probe=probe, interval=poll)
         self._stall = Stall(after=stall)
         self._contact = (
             None
             if communicator is None
-            else Contact(communicator, self._host, Desk(self.attend, self.progress, self.attendance))
+            else Contact(communicator, self._host, Desk(self.attend, self.progress, self.attendance, self.repertoire))
         )
         self._lease = Lease(store, self.owner, lease, self._lose)
         self.health = Health(self._lease, communicator)
@@ -325,6 +326,12 @@ class Runner:
             active=sum(map(is_active, list(self._host.live.values()))),
             blocked=self._stall.blocked,
         )
+
+    def repertoire(self, kinds: Iterable[str]) -> Repertoire:
+        """Get which of these classes can be run here, if anything is taken on; from any thread, as `attendance`."""
+        if self.queue is None or self.stopping:
+            return Repertoire()
+        return Repertoire(queue=self.queue, versions=self._registry.versions(kinds))
 
     # --- stopping ------------------------------------------------------------------------------------------
 
