@@ -76,7 +76,7 @@ async def test_what_no_worker_can_run_is_told_and_what_one_can_is_not(settings, 
     newer, older = await left(settings, monkeypatch, 3), await left(settings, monkeypatch, 1)
     async with wiring.open_controller(settings, in_touch=True) as controller:
         assert (await controller.status(newer)).lack == NOBODY
-        assert (await controller.lack()) == NOBODY
+        assert str(await controller.lack()) == "no worker is running; start one with: drupe worker"
         assert await listed(settings, newer) == NOBODY
         async with at_work(settings):
             lack = (await controller.status(newer)).lack

@@ -103,9 +103,14 @@ def _as_json(record: Record, lacks: Mapping[str, Lack]) -> dict[str, Any]:
 
 
 def _status(record: Record, lacks: Mapping[str, Lack]) -> str:
-    """Get what there is to say of a process, in a line: why nobody goes on with it, and what it says of itself."""
+    """Get what there is to say of a process, in a line: why no worker goes on with it, and what it says of itself."""
+    from drupe.service.lacking import NOBODY
+
     lack = lacks.get(record.pid)
-    said = [*([] if lack is None else [lack.said]), *(record.status or "").splitlines()[:1]]
+    said = (
+        [] if lack is None or lack == NOBODY else [lack.said]
+    )  # that there is no worker at all is said once, below the list
+    said += (record.status or "").splitlines()[:1]
     return "; ".join(said)
 
 

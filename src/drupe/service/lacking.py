@@ -46,7 +46,7 @@ class Idle(msgspec.Struct, frozen=True):
     owners: tuple[str, ...]
 
 
-NOBODY: Final = Lack("no worker is running", "start one with: drupe worker")
+NOBODY: Final = Lack("no worker is running", "start one with: drupe worker, or have it run here with: drupe resume PID")
 
 
 class Workers(msgspec.Struct, frozen=True):
