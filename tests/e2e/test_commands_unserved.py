@@ -94,10 +94,10 @@ def test_what_is_submitted_to_nobody_says_so(drupe):
     words = ("submit", "flows.py:Double", "--input", "number=1")
 
     assert drupe.ok(*words).err.endswith(f"it lies in the queue 'tasks' until one does: {START}\n")
-    waits = drupe(*words, "--wait", "--deadline", "0.2")
+    waits = drupe(*words, "--wait", "--deadline", "4")
     assert waits.code == 10
     assert START in waits.err
     with worker(drupe, "--alone"):
-        assert drupe.ok(*words).err == ""
+        assert "no worker is running" not in drupe.ok(*words).err
         said = drupe.ok(*words, "--queue", "gpu").err
     assert said.endswith("no worker for queue gpu; start one with: drupe worker --queue gpu\n")

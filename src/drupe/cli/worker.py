@@ -141,6 +141,10 @@ async def _submitted(
     from drupe.service.wiring import open_remote
 
     waits, deadline, queue, began = given["waits"], given["deadline"], given["queue"], tick()
+
+    def rest() -> float | None:
+        return None if deadline is None else max(0.0, deadline - (tick() - began))
+
     with logged(session):
         async with open_remote(session.settings, deadline=deadline) as remote:
             launch = await remote.controller.launch(process_class, inputs, pid=pid, queue=queue)
@@ -150,22 +154,25 @@ async def _submitted(
                 session.note(launch.pid)
             else:
                 session.put({"pid": launch.pid})
-            soon = _SOON if deadline is None or not waits else min(_SOON, deadline)
-            await _tell_if_nobody_takes(session, remote, launch, queue, soon)
+            await _tell_if_nobody_takes(session, remote, launch, queue, rest() if waits else None)
             if not waits:
                 return ExitCode.OK
-            rest = None if deadline is None else max(0.0, deadline - (tick() - began))
-            await launch.taken(deadline=rest)
-            return await ended(session, remote, launch.pid, deadline=rest)
+            await launch.taken(deadline=rest())
+            return await ended(session, remote, launch.pid, deadline=rest())
 
 
-async def _tell_if_nobody_takes(session: Session, remote: "Remote", launch: "Launch", queue: str, soon: float) -> None:
+async def _tell_if_nobody_takes(
+    session: Session, remote: "Remote", launch: "Launch", queue: str, limit: float | None
+) -> None:
     """Wait a moment for a worker to take what was submitted; if none does, say why."""
     from drupe.errors import DeadlineError
 
+    soon = _SOON if limit is None else min(_SOON, limit)
     with contextlib.suppress(DeadlineError):
         await launch.taken(deadline=soon)
         return
-    lack = await remote.controller.lack(queue)
-    why = "" if lack is None else f": {lack}"
+    why = ""
+    with contextlib.suppress(DeadlineError):  # it is not known, then
+        lack = await remote.controller.lack(queue, deadline=_SOON)
+        why = "" if lack is None else f": {lack}"
     session.note(f"no worker has taken it so far, it lies in the queue {queue!r} until one does{why}")
