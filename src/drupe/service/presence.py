@@ -4,7 +4,7 @@ The kernel lets go of the lock however the interpreter ends, so a peer that gets
 An owner without a presence file is not known to be dead; then its lease has to run out.
 
 The lock belongs to the open file. A program that a step forks inherits that, and would hold the lock beyond its parent's
-death: so it closes its end at once, which leaves the lock with the parent alone.
+death: so it gives its end up at once, which leaves the lock with the parent alone.
 
 A file gets its name when it is locked already, so that nobody takes a new owner for a dead one. From then on its name is
 taken away only by whoever has it locked for itself: by its owner, or by a peer after the owner's death. So whoever has the
@@ -17,17 +17,15 @@ import os
 import threading
 from pathlib import Path
 from typing import IO, Final
-from weakref import WeakSet
 
 from drupe.errors import DuplicateProcessError
+from drupe.runtime.inheritance import keep_from_children
 
 _TRIES: Final = 200
 _DRAFT: Final = ".new"
 """What a file is called that has no name yet."""
 _PAUSE: Final = 0.005
 """Seconds between two tries: a peer that looks has the lock for a moment."""
-_FILES: Final[WeakSet[IO[bytes]]] = WeakSet()
-"""All that are open in this interpreter."""
 
 
 class Presence:
@@ -40,6 +38,8 @@ class Presence:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._held: dict[str, IO[bytes]] = {}
+        self._program = os.getpid()
+        """A program that was forked has this object, too, and holds nothing."""
 
     def announce(self, owner: str) -> None:
         """Show that ``owner`` lives, until `withdraw` or the end of this interpreter.
@@ -80,8 +80,8 @@ class Presence:
 
     def withdraw(self, owner: str) -> None:
         """Take the file of an owner of this interpreter away. Withdrawing twice does nothing."""
-        file = self._held.pop(owner, None)
-        if file is not None and not file.closed:  # in a program that was forked it is
+        file = self._held.pop(owner, None) if self._holds(owner) else None
+        if file is not None:
             self._path(owner).unlink(missing_ok=True)
             file.close()
 
@@ -117,7 +117,7 @@ class Presence:
         return not self._holds(owner) and self._removed(self._path(owner))
 
     def _holds(self, owner: str) -> bool:
-        return owner in self._held and not self._held[owner].closed
+        return owner in self._held and self._program == os.getpid()
 
     def tidy(self) -> None:
         """Take away what those left behind who died while they announced themselves."""
@@ -152,17 +152,8 @@ class Presence:
 
 def _opened(path: Path, mode: str) -> IO[bytes]:
     file: IO[bytes] = path.open(mode)
-    _FILES.add(file)
+    keep_from_children(file)
     return file
-
-
-def _let_go() -> None:
-    # Closed, not unlocked: that would take the lock from the parent, too.
-    for file in list(_FILES):
-        file.close()
-
-
-os.register_at_fork(after_in_child=_let_go)
 
 
 def _name(draft: Path, path: Path) -> None:

@@ -90,6 +90,28 @@ async def test_a_receiver_that_is_killed_after_it_took_a_call_is_noticed_at_once
 
 
 @pytest.mark.slow
+async def test_one_that_is_killed_is_gone_though_a_program_lives_on_that_it_forked(peer, meet):
+    """It inherits the sockets: nobody noticed, and newcomers found somebody who listens and never greets."""
+    here = await meet()
+    child = await soon(here.rpc_send("fork"))
+    try:
+        assert await soon(here.rpc_send("echo", "over")) == "over", "what the child gives up stays with its parent"
+        call = asyncio.create_task(here.rpc_send("never", 1, deadline=None))
+        assert await peer.line() == ["took", "1"]
+
+        peer.process.kill()
+
+        with pytest.raises(PeerLostError):
+            await soon(call)
+        await until(lambda: not here._link._incoming)
+        there = await meet()
+        assert set(there._link._peers) == {here._link.address}
+        os.kill(child, 0)  # it was there all the time
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+@pytest.mark.slow
 async def test_a_newcomer_removes_what_the_dead_left(peer, meet, folder):
     peer.process.kill()
     await soon(peer.process.wait())

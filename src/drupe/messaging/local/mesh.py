@@ -21,6 +21,7 @@ from drupe.messaging.local.connection import Incoming, Outgoing, is_own
 from drupe.messaging.local.place import Place
 from drupe.messaging.local.wire import Kind, frame
 from drupe.messaging.origin import Origin
+from drupe.runtime.inheritance import keep_from_children
 
 _ADDRESS: Final = re.compile("[0-9a-f]{16}")
 _STRANGERS: Final = 64
@@ -61,6 +62,7 @@ class LocalLink:
         self._receiver = receiver
         self._place.prepare()
         listener = self._place.listen(self._address)
+        keep_from_children(listener)
         self._server = await asyncio.get_running_loop().create_unix_server(self._accept, sock=listener)
         others = [address for address in self._place.addresses() if address != self._address]
         await asyncio.gather(*(self._get_to_know(address) for address in others))
