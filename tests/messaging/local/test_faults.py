@@ -15,6 +15,7 @@ from drupe.core.message import Rpc, encode_message
 from drupe.errors import DeadlineError, DuplicateSubscriberError, OverloadedError, PeerLostError, UnroutableError
 from drupe.messaging.local import mesh, place
 from drupe.messaging.local.communicator import LocalCommunicator
+from drupe.messaging.local.connection import BUFFER
 from drupe.messaging.local.place import Place
 from drupe.messaging.local.wire import Kind, frame
 from drupe.messaging.origin import Origin
@@ -236,8 +237,33 @@ async def test_the_answer_to_one_that_is_gone_meanwhile_is_dropped(meet):
     await there.close()
 
     await meeting
-    await asyncio.sleep(0)
-    assert origin.address not in here._link._peers or not here._link._peers[origin.address].is_open
+    await until(lambda: origin.address not in here._link._peers)
+    here._link._send_late(origin, b"")
+
+
+async def test_an_answer_for_which_there_is_no_room_is_dropped_and_said(meet, caplog):
+    here, there = await meet(), await meet()
+    peer = here._link._peers[there._link.address]
+    peer.pause_writing()
+    for _ in range(BUFFER // 900_000):
+        peer.send(b"x" * 900_000, firm=True)
+
+    here._link._send_late(Origin(there._link.address), b"x" * 900_000)
+
+    assert "a reply was dropped" in caplog.text
+
+
+async def test_a_connection_has_the_number_of_its_socket_as_long_as_there_is_one(meet):
+    """By which a program that is forked gives it up."""
+    here, there = await meet(), await meet()
+    ends = [here._link._peers[there._link.address], *here._link._incoming]
+    assert len({end.fileno() for end in ends}) == 2
+    assert min(end.fileno() for end in ends) > 0
+
+    await there.close()
+
+    await until(lambda: not here._link._incoming)
+    assert {end.fileno() for end in ends} == {-1}
 
 
 @pytest.mark.parametrize(
