@@ -12,6 +12,7 @@ from drupe.core.message import (
     AttendanceRequest,
     Broadcast,
     Message,
+    RepertoireRequest,
     Reply,
     Request,
     Rpc,
@@ -49,6 +50,7 @@ def test_no_role_comes_before_one_that_it_includes() -> None:
     [
         (Rpc(id="1", recipient="p", body=request_body(StatusRequest(pid="p"))), READ),
         (Rpc(id="1", recipient="p", body=request_body(AttendanceRequest())), READ),
+        (Rpc(id="1", recipient="p", body=request_body(RepertoireRequest(kinds=[]))), READ),
         (Rpc(id="1", recipient="p", body={"verb": "kill"}), CONTROL),
         (Rpc(id="1", recipient="p", body={"verb": "signal"}), CONTROL),
         (Rpc(id="1", recipient="p", body={"verb": "launch"}), LAUNCH),

@@ -3,6 +3,7 @@
 import os
 import secrets
 import stat
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -136,3 +137,43 @@ def test_what_is_listed_before_somebody_stays_and_was_not_imported_is_found(sett
     assert classes.find(f"{name}:Late").__name__ == "Late"
     with pytest.raises(UnknownClassError):
         classes.find(f"{name}:Later")
+
+
+def test_which_versions_are_at_hand_is_told_and_nothing_is_imported_for_it(settings: profile.Settings) -> None:
+    name = f"told_{secrets.token_hex(4)}"
+    path = Path(file(settings, f"{name}.py"))
+    path.write_text("from drupe import Process\n\n\nclass Late(Process):\n    version = 3\n")
+    classes, kinds = ListedClasses(settings), [f"{name}:Late", f"{name}:Later"]
+    assert classes.versions(kinds) == dict.fromkeys(kinds)
+
+    project.add(settings, str(path))
+
+    assert classes.versions(kinds) == {}, "what is to be imported may have them"
+    assert name not in sys.modules
+    with pytest.raises(UnknownClassError):
+        classes.find(f"{name}:Later")
+    assert classes.versions(kinds) == {f"{name}:Late": 3, f"{name}:Later": None}
+
+
+def test_what_is_being_imported_may_have_a_class(settings: profile.Settings) -> None:
+    """Somebody asks from another thread."""
+    name, told = f"slow_{secrets.token_hex(4)}", []
+    path = Path(file(settings, f"{name}.py"))
+    path.write_text(f"import sys\nsys.modules['{name}_asks']()\n")
+    project.add(settings, str(path))
+    classes = ListedClasses(settings)
+    sys.modules[f"{name}_asks"] = lambda: told.append(classes.versions(["m:C"]))  # type: ignore[assignment]
+
+    with pytest.raises(UnknownClassError):
+        classes.find("m:C")
+
+    del sys.modules[f"{name}_asks"]
+    assert told == [{}]
+    assert classes.versions(["m:C"]) == {"m:C": None}
+
+
+def test_a_list_that_cannot_be_read_names_nothing(settings: profile.Settings) -> None:
+    project.add(settings, "flow")
+    (settings.private / project.LIST).write_text("imports = 3")
+
+    assert ListedClasses(settings).versions(["m:C"]) == {"m:C": None}

@@ -124,7 +124,7 @@ class Town:
         await self.stack.enter_async_context(runner)
         communicator = await self.communicator()
         if communicator is not None:
-            await communicator.subscribe_rpc(Desk(runner.attend, runner.progress, runner.attendance), runner.owner)
+            await communicator.subscribe_rpc(Desk(runner.attend, runner.account), runner.owner)
             runner.add_listener(Telling(communicator))
         return runner
 

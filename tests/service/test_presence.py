@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import stat
 import threading
 
@@ -21,6 +22,28 @@ print("here", flush=True)
 sys.stdin.read()
 """
 
+FORKS = """
+import multiprocessing, os, sys
+from pathlib import Path
+from drupe.service.presence import Presence
+
+def live(presence):
+    presence.withdraw("other")  # as an exception would have it that leads out of the runner
+    print(os.getpid(), presence.is_dead("other"), flush=True)
+    sys.stdin.close()
+    os.read(0, 1)
+
+presence = Presence(Path(sys.argv[1]))
+presence.announce("other")
+if sys.argv[2] == "os":
+    if os.fork() == 0:
+        live(presence)
+        os._exit(0)
+else:
+    multiprocessing.get_context("fork").Process(target=live, args=[presence]).start()
+os.read(0, 1)
+"""
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -37,6 +60,25 @@ def test_an_owner_is_dead_once_its_program_was_killed(folder, program):
     assert presence.is_dead("other")
     assert presence.is_dead("other"), "whoever asks later learns the same"
     assert Presence(folder).is_dead("other")
+
+
+@pytest.mark.parametrize("how", ["os", "multiprocessing"])
+def test_what_an_owner_has_forked_does_not_live_in_its_place(folder, program, how):
+    """The lock belongs to the open file, which the child inherits: it made its dead parent look alive."""
+    other = program(FORKS, folder, how)
+    child, parent_is_dead = other.stdout.readline().split()
+    presence = Presence(folder)
+    try:
+        assert parent_is_dead == "False"
+        assert not presence.is_dead("other"), "what the child closes stays locked by its parent"
+        assert presence.known() == {"other"}
+        other.kill()
+        other.wait()
+        assert presence.is_dead("other")
+        assert presence.forget("other")
+        os.kill(int(child), 0)  # it was there all the time
+    finally:
+        os.kill(int(child), signal.SIGKILL)
 
 
 def test_of_somebody_without_a_file_nothing_is_known(folder):

@@ -191,7 +191,7 @@ def test_progress_is_read_back_from_a_message():
 
 async def test_who_is_told_to_look_has_looked_when_it_answers(runner):
     process, other = await waiting(runner, Asking), await waiting(runner, Asking)
-    desk = Desk(runner.attend, runner.progress, runner.attendance)
+    desk = Desk(runner.attend, runner.account)
     order = order_of(PauseRequest(), id="one", pid=process.pid, at=1.0)
     await runner.store.ask([order])
     assert await desk(request_body(LookRequest(pid=process.pid))) is True
@@ -203,7 +203,7 @@ async def test_who_is_told_to_look_has_looked_when_it_answers(runner):
 
 async def test_looking_at_all_sees_what_came_while_it_looked(runner):
     processes = [await waiting(runner, Asking) for _ in range(3)]
-    desk, looks = Desk(runner.attend, runner.progress, runner.attendance), []
+    desk, looks = Desk(runner.attend, runner.account), []
     for n, process in enumerate(processes):
         await runner.store.ask([order_of(PauseRequest(), id=str(n), pid=process.pid, at=1.0)])
         looks.append(asyncio.get_running_loop().create_task(desk(request_body(LookRequest()))))
@@ -216,7 +216,7 @@ async def test_who_stops_waiting_for_the_answer_disturbs_nothing(runner):
     process = await waiting(runner, Asking)
     await runner.store.ask([order_of(PauseRequest(), id="one", pid=process.pid, at=1.0)])
     looking = asyncio.get_running_loop().create_task(
-        Desk(runner.attend, runner.progress, runner.attendance)(request_body(LookRequest(pid=process.pid)))
+        Desk(runner.attend, runner.account)(request_body(LookRequest(pid=process.pid)))
     )
     await asyncio.sleep(0)
     looking.cancel()
@@ -227,7 +227,7 @@ async def test_who_stops_waiting_for_the_answer_disturbs_nothing(runner):
 @pytest.mark.parametrize("request_", [PauseRequest(), PlayRequest()])
 async def test_an_owner_is_not_asked_for_what_belongs_into_the_store(runner, request_):
     with pytest.raises(MessageError, match="orders are in the store"):
-        await Desk(runner.attend, runner.progress, runner.attendance)(request_body(request_))
+        await Desk(runner.attend, runner.account)(request_body(request_))
 
 
 async def test_it_answers_while_a_step_blocks_its_loop(runner):
@@ -253,7 +253,7 @@ async def test_it_answers_while_a_step_blocks_its_loop(runner):
         ThreadCommunicator(lambda: MemoryCommunicator(hub)) as answering,
         ThreadCommunicator(lambda: MemoryCommunicator(hub)) as caller,
     ):
-        answering.subscribe_rpc(Desk(runner.attend, runner.progress, runner.attendance), runner.owner)
+        answering.subscribe_rpc(Desk(runner.attend, runner.account), runner.owner)
         asked, deadline = Asked(), time.monotonic() + 10
         process = await runner.launch(Blocking)
         await process

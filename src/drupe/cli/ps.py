@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import click
 import msgspec
@@ -11,6 +12,7 @@ from drupe.cli.pid import PID, name, resolve, short
 from drupe.cli.session import Session, global_flags, session_of
 from drupe.core.lifecycle import State
 from drupe.core.record import Query, Record, as_json
+from drupe.core.status import Lack
 from drupe.interfaces.store import Store
 
 PAGE = 20
@@ -36,24 +38,37 @@ PAGE = 20
 def ps(context: click.Context, /, *, every: bool, **filters: Any) -> None:
     """List processes, the newest first."""
     session = session_of(context)
-    records, more = asyncio.run(_read(session, filters, every=every))
+    found = asyncio.run(_read(session, filters, every=every))
+    records, more = found.records, found.more
     if session.json:
-        session.put([as_json(record) for record in records])
+        session.put([_as_json(record, found.lacks) for record in records])
         return
     if session.fancy:
-        _draw(session, records)
+        _draw(session, found)
     else:
-        for line in lines(records):
+        for line in lines(records, found.lacks):
             session.say(line)
+    for lack in sorted(set(map(str, found.lacks.values()))):
+        session.note(lack)
     if more:
         session.note(f"there are more: drupe ps --after {short(records[-1].pid)}, or --all")
     elif not records:
         session.note("no processes")
 
 
-async def _read(session: Session, filters: Mapping[str, Any], *, every: bool) -> tuple[list[Record], bool]:
-    """Get the records of a page, or of all, and whether there are more."""
+class _Found(NamedTuple):
+    """What is listed, whether there is more, and why nobody goes on with some of it."""
+
+    records: list[Record]
+    more: bool
+    lacks: Mapping[str, Lack]
+
+
+async def _read(session: Session, filters: Mapping[str, Any], *, every: bool) -> _Found:
+    """Get a page, or all."""
     from drupe.cli.reading import open_for_reading
+    from drupe.runtime.clock import SystemClock
+    from drupe.service.wiring import lacks_of
 
     records: list[Record] = []
     async with open_for_reading(session.settings) as store:
@@ -62,8 +77,10 @@ async def _read(session: Session, filters: Mapping[str, Any], *, every: bool) ->
             page = await store.list(query)
             records.extend(page.records)
             if page.next is None or not every:
-                return records, page.next is not None
+                break
             query = msgspec.structs.replace(query, after=page.next)
+        lacks = await lacks_of(session.settings, store, records, now=SystemClock().now())
+        return _Found(records, page.next is not None, lacks)
 
 
 async def _query(store: Store, filters: Mapping[str, Any]) -> Query:
@@ -80,14 +97,31 @@ async def _query(store: Store, filters: Mapping[str, Any]) -> Query:
     )
 
 
-def lines(records: Sequence[Record]) -> list[str]:
+def _as_json(record: Record, lacks: Mapping[str, Lack]) -> dict[str, Any]:
+    lack = lacks.get(record.pid)
+    return as_json(record) | ({} if lack is None else {"lack": lack})
+
+
+def _status(record: Record, lacks: Mapping[str, Lack]) -> str:
+    """Get what there is to say of a process, in a line: why no worker goes on with it, and what it says of itself."""
+    from drupe.service.lacking import NOBODY
+
+    lack = lacks.get(record.pid)
+    said = (
+        [] if lack is None or lack == NOBODY else [lack.said]
+    )  # that there is no worker at all is said once, below the list
+    said += (record.status or "").splitlines()[:1]
+    return "; ".join(said)
+
+
+def lines(records: Sequence[Record], lacks: Mapping[str, Lack] = MappingProxyType({})) -> list[str]:
     """Get processes as lines, in columns."""
     from drupe.cli.appearance import moment
 
     rows = [("PID", "CLASS", "STATE", "CREATED", "PARENT", "STATUS")] if records else []
     for record in records:
         state = f"{record.state},paused" if record.paused else str(record.state)
-        status = (record.status or "-").splitlines()[0]
+        status = _status(record, lacks) or "-"
         rows.append(
             (record.pid, record.kind, state, moment(record.created).replace(" ", "T"), record.parent or "-", status)
         )
@@ -95,18 +129,18 @@ def lines(records: Sequence[Record]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _draw(session: Session, records: Sequence[Record]) -> None:
+def _draw(session: Session, found: _Found) -> None:
     from rich.text import Text
 
     from drupe.cli.appearance import ago, state_text, table
     from drupe.runtime.clock import SystemClock
 
-    if not records:
+    if not found.records:
         return
     now = SystemClock().now()
     shown = table("pid", "class", "state", "step", "created", "parent", "status")
     shown.columns[3].justify = "right"
-    for record in records:
+    for record in found.records:
         shown.add_row(
             Text(short(record.pid), "bold"),
             name(record.kind),
@@ -114,6 +148,6 @@ def _draw(session: Session, records: Sequence[Record]) -> None:
             Text(str(record.seq), "bright_black"),
             Text(ago(record.created, now), "bright_black"),
             Text("" if record.parent is None else short(record.parent), "bright_black"),
-            (record.status or "").partition("\n")[0],
+            _status(record, found.lacks),
         )
     session.show(shown)

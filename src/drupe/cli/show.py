@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
     from drupe.cli.reading import Family, Portrait
+    from drupe.core.status import Lack
     from drupe.interfaces.store import Store
 
 
@@ -28,6 +29,8 @@ def show(context: click.Context, pid: str, seq: int | None) -> None:
     For MODULE_OR_FILE:CLASS, show what the class takes and gives, and its outline.
     """
     from drupe.cli.reading import family, open_for_reading
+    from drupe.runtime.clock import SystemClock
+    from drupe.service.wiring import lacks_of
 
     session = session_of(context)
     if ":" in pid or pid.endswith(".py"):
@@ -36,18 +39,21 @@ def show(context: click.Context, pid: str, seq: int | None) -> None:
         describe(session, pid)
         return
 
-    async def read() -> "tuple[Portrait, Family]":
+    async def read() -> "tuple[Portrait, Family, Lack | None]":
         async with open_for_reading(session.settings) as store:
             portrait = await _portray(session, store, await resolve(store, pid), seq)
-            return portrait, await family(store, portrait.record)
+            record = portrait.record
+            lacks = await lacks_of(session.settings, store, [record], now=SystemClock().now())
+            return portrait, await family(store, record), lacks.get(record.pid)
 
-    portrait, tree = asyncio.run(read())
+    portrait, tree, lack = asyncio.run(read())
     if session.json:
-        session.put(portrait.as_json() | {"children": tree.as_json().get("children", [])})
+        told = portrait.as_json() | {"children": tree.as_json().get("children", [])}
+        session.put(told if lack is None else told | {"lack": lack})
     elif session.fancy:
-        _draw(session, portrait, tree)
+        _draw(session, portrait, tree, lack)
     else:
-        for line in lines(portrait, tree):
+        for line in lines(portrait, tree, lack):
             session.say(line)
 
 
@@ -63,7 +69,7 @@ async def _portray(session: Session, store: "Store", pid: str, seq: int | None) 
         return await portray(store, pid, seq)
 
 
-def facts(portrait: "Portrait") -> Iterator[tuple[str, str]]:
+def facts(portrait: "Portrait", lack: "Lack | None" = None) -> Iterator[tuple[str, str]]:
     """Get what is to be said of a process, but for values, children and traceback."""
     from drupe.cli.appearance import moment
     from drupe.cli.outcome import why
@@ -80,6 +86,8 @@ def facts(portrait: "Portrait") -> Iterator[tuple[str, str]]:
         yield "status", portrait.snapshot.status
     if portrait.failure is None and portrait.doing is not None:
         yield "step", portrait.doing
+    if lack is not None:
+        yield "lacks", str(lack)
     yield "created", moment(record.created)
     yield "changed", moment(record.updated)
     for what, text in (("parent", record.parent), ("retry of", record.retry_of), ("owner", record.owner)):
@@ -88,11 +96,11 @@ def facts(portrait: "Portrait") -> Iterator[tuple[str, str]]:
     yield "checkpoint", f"{portrait.seq} of {', '.join(map(str, portrait.checkpoints))}"
 
 
-def lines(portrait: "Portrait", tree: "Family") -> list[str]:
+def lines(portrait: "Portrait", tree: "Family", lack: "Lack | None" = None) -> list[str]:
     """Get all about a process as lines ``name: value``."""
     from drupe.cli.appearance import leaves
 
-    found = [f"{what}: {text}" for what, text in facts(portrait)]
+    found = [f"{what}: {text}" for what, text in facts(portrait, lack)]
     for what, values in (
         ("inputs", portrait.inputs),
         ("outputs", portrait.outputs),
@@ -120,7 +128,7 @@ def _below(tree: "Family", depth: int = 0) -> "Iterator[tuple[int, Family]]":
 # --- on a terminal -----------------------------------------------------------------------------------------
 
 
-def _draw(session: Session, portrait: "Portrait", tree: "Family") -> None:
+def _draw(session: Session, portrait: "Portrait", tree: "Family", lack: "Lack | None") -> None:
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
@@ -131,7 +139,7 @@ def _draw(session: Session, portrait: "Portrait", tree: "Family") -> None:
     rows.add_column(style="bright_black", justify="right", no_wrap=True)
     rows.add_column(overflow="fold")
     finished = portrait.state is State.FINISHED
-    for what, text in facts(portrait):
+    for what, text in facts(portrait, lack):
         state = state_text(
             portrait.state, paused=portrait.snapshot.paused, successful=portrait.successful or not finished
         )

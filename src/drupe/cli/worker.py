@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,11 @@ from drupe.cli.run import bring_classes, remember
 from drupe.cli.session import Session, global_flags, session_of
 from drupe.cli.wire import WIRE, Wire
 from drupe.interfaces.communicator import DEFAULT_QUEUE
+from drupe.runtime.clock import tick
+
+if TYPE_CHECKING:
+    from drupe.service.launching import Launch
+    from drupe.service.wiring import Remote
 
 _SOON = 2.0
 """Seconds in which a worker that has a slot takes what was submitted: what it says to it, the one who asked still hears."""
@@ -133,19 +138,41 @@ async def _submitted(
 ) -> ExitCode:
     from drupe.cli.log import logged
     from drupe.cli.watching import ended
-    from drupe.errors import DeadlineError
     from drupe.service.wiring import open_remote
 
+    waits, deadline, queue, began = given["waits"], given["deadline"], given["queue"], tick()
+
+    def rest() -> float | None:
+        return None if deadline is None else max(0.0, deadline - (tick() - began))
+
     with logged(session):
-        async with open_remote(session.settings, deadline=given["deadline"]) as remote:
-            launch = await remote.controller.launch(process_class, inputs, pid=pid, queue=given["queue"])
-            if not given["waits"]:
-                session.put({"pid": launch.pid}) if session.json else session.say(launch.pid)
-                with contextlib.suppress(DeadlineError):
-                    await launch.taken(deadline=_SOON)
-                    return ExitCode.OK
-                session.note(f"no worker has taken it so far: it lies in the queue {given['queue']!r} until one does")
+        async with open_remote(session.settings, deadline=deadline) as remote:
+            launch = await remote.controller.launch(process_class, inputs, pid=pid, queue=queue)
+            if not session.json:
+                session.say(launch.pid)
+            elif waits:
+                session.note(launch.pid)
+            else:
+                session.put({"pid": launch.pid})
+            await _tell_if_nobody_takes(session, remote, launch, queue, rest() if waits else None)
+            if not waits:
                 return ExitCode.OK
-            (session.note if session.json else session.say)(launch.pid)
-            await launch.taken(deadline=given["deadline"])
-            return await ended(session, remote, launch.pid, deadline=given["deadline"])
+            await launch.taken(deadline=rest())
+            return await ended(session, remote, launch.pid, deadline=rest())
+
+
+async def _tell_if_nobody_takes(
+    session: Session, remote: "Remote", launch: "Launch", queue: str, limit: float | None
+) -> None:
+    """Wait a moment for a worker to take what was submitted; if none does, say why."""
+    from drupe.errors import DeadlineError
+
+    soon = _SOON if limit is None else min(_SOON, limit)
+    with contextlib.suppress(DeadlineError):
+        await launch.taken(deadline=soon)
+        return
+    why = ""
+    with contextlib.suppress(DeadlineError):  # it is not known, then
+        lack = await remote.controller.lack(queue, deadline=_SOON)
+        why = "" if lack is None else f": {lack}"
+    session.note(f"no worker has taken it so far, it lies in the queue {queue!r} until one does{why}")

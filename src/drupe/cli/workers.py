@@ -1,6 +1,7 @@
 """`drupe workers`: who runs processes of this store, and what each has to do."""
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
@@ -9,8 +10,11 @@ from drupe.cli.exit_code import ExitCode
 from drupe.cli.session import global_flags, session_of
 
 if TYPE_CHECKING:
-    from drupe.core.status import Attendance
+    from drupe.core.status import Attendance, Lack
     from drupe.service.attendance import Sighting
+
+LEFT = 100
+"""So many processes that nobody holds are looked at."""
 
 
 @click.command(short_help="List who runs processes, and what they have to do.")
@@ -21,25 +25,30 @@ def workers(context: click.Context, *, check: bool) -> int:
     """List who runs processes, and what they have to do: workers, and programs that run something for themselves.
 
     Who does not answer is listed as the store knows it. A step that blocks a worker is named. With --check it tells, by
-    its exit code, whether a worker is there: for health checks.
+    its exit code, whether a worker is there: for health checks. Processes that none of them can run are counted.
     """
     from drupe.cli.reading import refuse_missing
+    from drupe.runtime.clock import SystemClock
     from drupe.service.attendance import attending
-    from drupe.service.wiring import open_remote
+    from drupe.service.wiring import lacks_of, open_remote
 
     session = session_of(context)
     refuse_missing(session.settings)
 
-    async def ask() -> "list[Sighting]":
+    async def ask() -> "tuple[list[Sighting], dict[str, Lack]]":
         async with open_remote(session.settings) as remote:
-            return await attending(remote.store, remote.communicator)
+            found = await attending(remote.store, remote.communicator)
+            left = await remote.store.free(limit=LEFT)
+            return found, await lacks_of(session.settings, remote.store, left, now=SystemClock().now())
 
-    found = asyncio.run(ask())
+    found, lacks = asyncio.run(ask())
     if session.json:
         session.put([each.as_json() for each in found])
     else:
         for line in lines(found):
             session.say(line)
+    for lack, count in sorted(Counter(map(str, lacks.values())).items()):
+        session.note(f"{lack} ({count} of the oldest processes that could go on)")
     if check and not any(each.said is not None and each.said.queue is not None for each in found):
         session.note("no worker answers")
         return ExitCode.AILING

@@ -17,6 +17,7 @@ BY_VERB: Final[Mapping[str, Role]] = MappingProxyType(
     {
         "status": Role.READ,
         "attendance": Role.READ,
+        "repertoire": Role.READ,
         "look": Role.READ,  # what there is to see lies in the store
         "pause": Role.CONTROL,
         "play": Role.CONTROL,

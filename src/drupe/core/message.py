@@ -22,6 +22,8 @@ MAX_DEPTH: Final = 64
 """How deeply the containers of a message may be nested."""
 MAX_NAME: Final = 1024
 """Characters in the name of a queue, a recipient, a sender, a subject, at most."""
+MAX_KINDS: Final = 100
+"""So many classes are asked for with one message, at most."""
 
 Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
 """Any text that is not too long; what needs something plainer makes it so itself."""
@@ -289,6 +291,12 @@ class AttendanceRequest(_Request, frozen=True, kw_only=True, tag="attendance"):
     """Say who you are and how much you have to do."""
 
 
+class RepertoireRequest(_Request, frozen=True, kw_only=True, tag="repertoire"):
+    """Say which versions you have of these classes."""
+
+    kinds: Annotated[list[Kind], msgspec.Meta(max_length=MAX_KINDS)]
+
+
 class LookRequest(_Request, frozen=True, kw_only=True, tag="look"):
     """There may be an order in the store for a process that you hold, or it may be yours no more: look."""
 
@@ -312,6 +320,7 @@ Request: TypeAlias = (
     | KillRequest
     | StatusRequest
     | AttendanceRequest
+    | RepertoireRequest
     | LookRequest
     | SignalRequest
 )

@@ -55,6 +55,44 @@ class Attendance(msgspec.Struct, frozen=True, kw_only=True):
             raise MessageError(f"not what a worker says of itself: {error}") from error
 
 
+class Repertoire(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody can run, of what it was asked for."""
+
+    queue: str | None = None
+    """The queue that it takes tasks from; None if it takes nothing on."""
+    versions: dict[str, int | None] = {}
+    """By class, the version that it has, or None if it has none; of a class that is left out it cannot say yet."""
+
+    def as_body(self) -> dict[str, Any]:
+        """Get it as the body of a message."""
+        body: dict[str, Any] = msgspec.to_builtins(self)
+        return body
+
+    @classmethod
+    def of_body(cls, body: Any) -> "Repertoire":
+        """Get it back from the body of a message.
+
+        Raises:
+            MessageError: it is something else.
+        """
+        try:
+            return msgspec.convert(body, cls)
+        except msgspec.ValidationError as error:
+            raise MessageError(f"not what a worker can run: {error}") from error
+
+
+class Lack(msgspec.Struct, frozen=True):
+    """Why nobody goes on with a process that could go on."""
+
+    said: str
+    advice: str
+    """What to do about it."""
+
+    def __str__(self) -> str:
+        """Get both, in a line."""
+        return f"{self.said}; {self.advice}"
+
+
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """What only the owner of a process knows."""
 
@@ -107,6 +145,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """What keeps its owner from going on, if it does not."""
     orders: int = 0
     """How many orders to it are not answered yet."""
+    lack: Lack | None = None
+    """Why nobody goes on with it, if workers were asked: it could, and nobody holds it, and none of them can run it."""
 
     def as_json(self) -> dict[str, Any]:
         """Get it in values that JSON has."""

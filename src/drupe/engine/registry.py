@@ -6,6 +6,7 @@ a script wrote can be resumed by a command, and the other way round. Nothing is 
 
 import os.path
 import sys
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
@@ -38,6 +39,17 @@ class ClassRegistry:
         if _module(module) is None:
             raise UnknownClassError(f"{kind} needs the module {module!r}, which is not imported here; import it first")
         raise UnknownClassError(f"the module {module!r} has no process class {name!r}; was it renamed or moved?")
+
+    def versions(self, kinds: Iterable[str]) -> dict[str, int | None]:
+        """Get the version of each class that is at hand now, and None for each that is not; from any thread."""
+        return {kind: self._version(kind) for kind in kinds}
+
+    def _version(self, kind: str) -> int | None:
+        try:
+            version: int = self.find(kind).version
+        except UnknownClassError:
+            return None
+        return version
 
     def _look_up(self, kind: str) -> object:
         module, _, path = kind.partition(":")

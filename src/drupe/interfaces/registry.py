@@ -1,5 +1,6 @@
 """Where process classes come from: a name leads to a class that is at hand, never to an import."""
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 
@@ -11,5 +12,12 @@ class Registry(Protocol):
 
         Raises:
             UnknownClassError: it is not at hand; names the module that would have to be imported.
+        """
+        ...
+
+    def versions(self, kinds: Iterable[str]) -> dict[str, int | None]:
+        """Get the version of each class that is at hand now, and None for each that is not; from any thread.
+
+        Nothing is imported for it. A class that may be at hand soon, because its module is to be imported, is left out.
         """
         ...

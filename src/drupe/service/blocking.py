@@ -14,7 +14,7 @@ from typing import Any, Final, Self, TypeVar
 from drupe.core.attributes import FrozenAttributes
 from drupe.core.order import Receipt
 from drupe.core.record import Query, Record
-from drupe.core.status import Status
+from drupe.core.status import Lack, Status
 from drupe.engine.process import Process
 from drupe.errors import ClosedError, LoopError
 from drupe.interfaces.communicator import DEADLINE, DEFAULT_QUEUE
@@ -232,6 +232,10 @@ class BlockingController:
     def status(self, pid: str, *, deadline: float | None = DEADLINE) -> Status:
         """See `Controller.status`."""
         return self.call(lambda one: one.status(pid, deadline=deadline))
+
+    def lack(self, queue: str = DEFAULT_QUEUE, *, deadline: float | None = DEADLINE) -> Lack | None:
+        """See `Controller.lack`."""
+        return self.call(lambda one: one.lack(queue, deadline=deadline))
 
     def wait(self, pid: str, *, deadline: float | None = None) -> FrozenAttributes:
         """See `Controller.wait`."""

@@ -95,6 +95,7 @@ class ListedClasses:
         self._known = ClassRegistry(Process)
         self._tried: set[str] = set()
         """What this has imported, or tried to; what others imported before is found at hand, or imported once more."""
+        self._importing = False
 
     def find(self, kind: str) -> type[Any]:
         """Get the class of an identifier.
@@ -109,21 +110,39 @@ class ListedClasses:
                 raise
         return self._known.find(kind)
 
+    def versions(self, kinds: Iterable[str]) -> dict[str, int | None]:
+        """Get the version of each class that is at hand now, and None for each that is not; from any thread.
+
+        Nothing is imported for it: while there is something on the list that is not imported yet, which `find` would do,
+        a class that is not at hand is left out.
+        """
+        ripe = not self._importing and not self._new()  # before the classes: what is imported meanwhile is found
+        found = self._known.versions(kinds)
+        return {kind: version for kind, version in found.items() if ripe or version is not None}
+
     def _import_new(self) -> bool:
         """Import what is on the list and was not before; False if there is nothing."""
+        new = self._new()
+        self._importing = bool(new)
+        try:
+            for name in new:
+                self._tried.add(name)
+                try:
+                    import_one(name, folder=self._settings.folder)
+                except DrupeError as error:
+                    _LOG.warning("%s", error)
+        finally:
+            self._importing = False
+        return bool(new)
+
+    def _new(self) -> list[str]:
+        """Get what is on the list and was not before."""
         try:
             listed = project.listed(self._settings)
         except SettingsError as error:
             _LOG.warning("%s", error)
-            return False
-        new = [name for name in listed if name not in self._tried]
-        for name in new:
-            self._tried.add(name)
-            try:
-                import_one(name, folder=self._settings.folder)
-            except DrupeError as error:
-                _LOG.warning("%s", error)
-        return bool(new)
+            return []
+        return [name for name in listed if name not in self._tried]
 
 
 def import_one(name: str, *, folder: Path) -> ModuleType:

@@ -4,10 +4,13 @@ What is asked is in the store before anybody is told (see `ordering`). Whether i
 answer, from the broadcast of the change, or by asking the store again: each alone is enough.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final, Self
+
+import msgspec
 
 from drupe.core.attributes import FrozenAttributes
 from drupe.core.lifecycle import TERMINAL
@@ -20,7 +23,7 @@ from drupe.core.message import (
     request_body,
 )
 from drupe.core.record import Query, Record, is_quarantined
-from drupe.core.status import Progress, Status
+from drupe.core.status import Lack, Progress, Status
 from drupe.engine.process import Process
 from drupe.engine.registry import ClassRegistry
 from drupe.errors import CommunicationError, MessageError
@@ -31,6 +34,7 @@ from drupe.interfaces.store import Store
 from drupe.runtime.clock import SystemClock, tick
 from drupe.runtime.ids import RandomIds
 from drupe.service.deadline import within
+from drupe.service.lacking import idle, lack_of_queue, lacks
 from drupe.service.launching import Launch, Launching
 from drupe.service.news import News
 from drupe.service.ordering import Handle, Ordering
@@ -45,7 +49,7 @@ _LOG: Final = logging.getLogger("drupe.service")
 POLL: Final = 1.0
 """Seconds after which the store is asked again, at most."""
 _OWNER: Final = 2.0
-"""Seconds that an owner has to say how far a process is."""
+"""Seconds that an owner has to say how far a process is, and workers whether they could run it."""
 
 
 class Controller:
@@ -79,6 +83,7 @@ class Controller:
         self._store = store
         self._communicator = communicator
         self._clock = clock or SystemClock()
+        self._presence = presence
         is_dead = presence.is_dead if presence is not None else lambda _: False
         self._news = News(poll, hints)
         self._telling = Telling(communicator, self._news.stir)
@@ -258,6 +263,8 @@ class Controller:
     async def status(self, pid: str, *, deadline: float | None = DEADLINE) -> Status:
         """Get where a process is: what the store says, and what its owner adds, if it answers soon.
 
+        Of one that could go on and that nobody holds, it is asked whether any worker can run it (`Status.lack`).
+
         Raises:
             UnknownProcessError: there is no such process.
             DeadlineError: the store did not answer in time.
@@ -265,15 +272,39 @@ class Controller:
         began = tick()
         async with within(deadline, f"the store has not said where process {pid} is"):
             status = await stored_status(self._store, pid)
-        if status.owner is None or self._communicator is None:
-            return status
-        rest = _OWNER if deadline is None else max(0.0, min(_OWNER, deadline - (tick() - began)))
+        until = None if deadline is None else began + deadline
+        if status.owner is not None and self._communicator is not None:
+            try:
+                request = request_body(StatusRequest(pid=pid))
+                body = await self._communicator.rpc_send(status.owner, request, deadline=_rest(until))
+                status = with_progress(status, Progress.of_body(body))
+            except (CommunicationError, MessageError) as error:
+                _LOG.debug("the owner of process %s did not say how far it is: %s", pid, error)
+        return status if status.answered else await self._with_lack(status, _rest(until))
+
+    async def _with_lack(self, status: Status, seconds: float) -> Status:
         try:
-            body = await self._communicator.rpc_send(status.owner, request_body(StatusRequest(pid=pid)), deadline=rest)
-            return with_progress(status, Progress.of_body(body))
-        except (CommunicationError, MessageError) as error:
-            _LOG.debug("the owner of process %s did not say how far it is: %s", pid, error)
+            async with asyncio.timeout(seconds):
+                row, now = await self._store.record(status.pid), self._clock.now()
+                found = await idle(self._store, [row], presence=self._presence, now=now)
+                if not found.records:
+                    return status
+                lacking = await lacks(self._store, self._communicator, found, presence=self._presence, deadline=seconds)
+        except TimeoutError:  # it is not known
             return status
+        return msgspec.structs.replace(status, lack=lacking.get(status.pid))
+
+    async def lack(self, queue: str = DEFAULT_QUEUE, *, deadline: float | None = DEADLINE) -> Lack | None:
+        """Get why nobody takes what lies in a queue of tasks; None if a worker does, or one that does not answer may.
+
+        Raises:
+            DeadlineError: the store did not answer in time.
+        """
+        async with within(deadline, f"it was not learnt who takes tasks from the queue {queue}"):
+            seconds = _OWNER if deadline is None else min(_OWNER, deadline)
+            return await lack_of_queue(
+                self._store, self._communicator, queue, presence=self._presence, deadline=seconds
+            )
 
     async def wait(self, pid: str, *, deadline: float | None = None) -> FrozenAttributes:
         """Wait for the outputs of a process, whoever runs it.
@@ -295,3 +326,8 @@ class Controller:
         async with within(deadline, f"process {pid} has not ended"):
             await self._news.until(pid, ended)
             return await outcome_of(self._store, pid)
+
+
+def _rest(until: float | None) -> float:
+    """Get for how long others may be waited for."""
+    return _OWNER if until is None else max(0.0, min(_OWNER, until - tick()))

@@ -7,9 +7,9 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from drupe.core.message import AttendanceRequest, LookRequest, StatusRequest, read_request
-from drupe.core.status import Attendance, Progress
+from drupe.core.message import AttendanceRequest, LookRequest, RepertoireRequest, StatusRequest, read_request
 from drupe.errors import MessageError
+from drupe.service.account import Account
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -20,26 +20,19 @@ class Desk:
 
     Args:
         attend: looks for orders to a process, by default to any; see `Runner.attend`.
-        progress: tells how far a process is; see `Runner.progress`.
-        attendance: tells who answers; see `Runner.attendance`.
+        account: tells how far a process is, who answers, and what classes it can run.
     """
 
-    def __init__(
-        self,
-        attend: Callable[[str | None], "Future[None]"],
-        progress: Callable[[str], Progress],
-        attendance: Callable[[], Attendance],
-    ) -> None:
+    def __init__(self, attend: Callable[[str | None], "Future[None]"], account: Account) -> None:
         self._attend = attend
-        self._progress = progress
-        self._attendance = attendance
+        self._account = account
 
     async def __call__(self, body: Any) -> Any:
         """Answer a call.
 
         Returns:
             To a look True, once it has looked: each order to the process was answered, or kept until the running step
-            ends. To a status the body of a `drupe.core.status.Progress`, else that of an `Attendance`.
+            ends. To all else the body of what `drupe.core.status` has for it: a `Progress`, an `Attendance`, a `Repertoire`.
 
         Raises:
             MessageError: it asks for something else.
@@ -50,9 +43,11 @@ class Desk:
                 await asyncio.wrap_future(self._attend(pid))
                 return True
             case StatusRequest(pid=pid):
-                return self._progress(pid).as_body()
+                return self._account.progress(pid).as_body()
             case AttendanceRequest():
-                return self._attendance().as_body()
+                return self._account.attendance().as_body()
+            case RepertoireRequest(kinds=kinds):
+                return self._account.repertoire(kinds).as_body()
             case _:
                 raise MessageError(
                     f"{body['verb']}: an owner is asked to look, or for a status; orders are in the store"

@@ -17,8 +17,8 @@ from typing import Final
 
 import msgspec
 
-from drupe.core.lifecycle import State
 from drupe.core.record import Query, Record, is_quarantined
+from drupe.core.status import Lack
 from drupe.errors import DrupeError, UnknownClassError
 from drupe.interfaces.ambient import Clock, Ids
 from drupe.interfaces.store import Store
@@ -26,6 +26,7 @@ from drupe.runtime.clock import SystemClock, tick
 from drupe.runtime.ids import RandomIds
 from drupe.service import classes, keys, wiring
 from drupe.service.descent import matching
+from drupe.service.lacking import NOBODY
 from drupe.service.presence import Presence
 from drupe.service.profile import LOCAL, Settings
 from drupe.version import __version__
@@ -189,10 +190,10 @@ async def _processes(settings: Settings, store: Store, clock: Clock) -> AsyncIte
         yield _stuck(
             orphans, "belong to a program that is dead", "drupe worker, or drupe resume PID, goes on with them"
         )
-    idle = [record for record in records if record.owner is None and record.state is not State.WAITING]
-    idle = [record for record in idle if not record.paused]
-    if idle and not alive:
-        yield _stuck(idle, "could go on, and nobody is at work", "drupe worker")
+    for lack, stuck in (await _lacking(settings, store, records, clock.now())).items():
+        idle = [record for record in stuck if lack != NOBODY or record.owner not in dead]
+        if idle:
+            yield _stuck(idle, f"could go on, and {lack.said}", lack.advice)
     for kind, count in _lost(settings, records).items():
         yield Finding(
             "classes",
@@ -219,6 +220,16 @@ async def _living(store: Store) -> list[Record]:
         if len(records) >= _LOOKED_AT:
             break
     return records
+
+
+async def _lacking(settings: Settings, store: Store, records: list[Record], now: float) -> dict[Lack, list[Record]]:
+    """Get the processes that nobody goes on with, by why."""
+    found: dict[Lack, list[Record]] = {}
+    lacks = await wiring.lacks_of(settings, store, records, now=now)
+    for record in records:
+        if (lack := lacks.get(record.pid)) is not None:
+            found.setdefault(lack, []).append(record)
+    return found
 
 
 def _counted(records: list[Record]) -> str:

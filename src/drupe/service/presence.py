@@ -3,6 +3,9 @@
 The kernel lets go of the lock however the interpreter ends, so a peer that gets the lock knows.
 An owner without a presence file is not known to be dead; then its lease has to run out.
 
+The lock belongs to the open file. A program that a step forks inherits that, and would hold the lock beyond its parent's
+death: so it gives its end up at once, which leaves the lock with the parent alone.
+
 A file gets its name when it is locked already, so that nobody takes a new owner for a dead one. From then on its name is
 taken away only by whoever has it locked for itself: by its owner, or by a peer after the owner's death. So whoever has the
 lock and finds that the name still leads to the file it has locked, can rely on that.
@@ -16,6 +19,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from drupe.errors import DuplicateProcessError
+from drupe.runtime.inheritance import keep_from_children
 
 _TRIES: Final = 200
 _DRAFT: Final = ".new"
@@ -34,6 +38,8 @@ class Presence:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._held: dict[str, IO[bytes]] = {}
+        self._program = os.getpid()
+        """A program that was forked has this object, too, and holds nothing."""
 
     def announce(self, owner: str) -> None:
         """Show that ``owner`` lives, until `withdraw` or the end of this interpreter.
@@ -58,7 +64,7 @@ class Presence:
     def _made(self, owner: str) -> IO[bytes] | None:
         """Make a file, lock it, and then give it its name; None if a peer was in the way."""
         draft = self._folder / f"{owner}.{os.getpid()}{_DRAFT}"
-        file = draft.open("wb")
+        file = _opened(draft, "wb")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _name(draft, self._path(owner))
@@ -74,7 +80,7 @@ class Presence:
 
     def withdraw(self, owner: str) -> None:
         """Take the file of an owner of this interpreter away. Withdrawing twice does nothing."""
-        file = self._held.pop(owner, None)
+        file = self._held.pop(owner, None) if self._holds(owner) else None
         if file is not None:
             self._path(owner).unlink(missing_ok=True)
             file.close()
@@ -92,7 +98,7 @@ class Presence:
 
     def is_dead(self, owner: str) -> bool:
         """Tell whether ``owner`` is known to be dead. Its file stays, and free: whoever asks later learns the same."""
-        if owner in self._held:
+        if self._holds(owner):
             return False
         try:
             file = self._locked(self._path(owner), how=fcntl.LOCK_SH)  # shared: others may be asking at this moment
@@ -108,7 +114,10 @@ class Presence:
 
         One that lives, or that somebody is looking at, is left alone.
         """
-        return owner not in self._held and self._removed(self._path(owner))
+        return not self._holds(owner) and self._removed(self._path(owner))
+
+    def _holds(self, owner: str) -> bool:
+        return owner in self._held and self._program == os.getpid()
 
     def tidy(self) -> None:
         """Take away what those left behind who died while they announced themselves."""
@@ -128,7 +137,7 @@ class Presence:
         """Open and lock a file; None if it is not there, or somebody else has it locked."""
         with contextlib.ExitStack() as stack:
             try:
-                file = stack.enter_context(path.open("rb"))
+                file = stack.enter_context(_opened(path, "rb"))
                 fcntl.flock(file, how | fcntl.LOCK_NB)
                 if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
                     return None
@@ -139,6 +148,12 @@ class Presence:
 
     def _path(self, owner: str) -> Path:
         return self._folder / f"{owner}.lock"
+
+
+def _opened(path: Path, mode: str) -> IO[bytes]:
+    file: IO[bytes] = path.open(mode)
+    keep_from_children(file)
+    return file
 
 
 def _name(draft: Path, path: Path) -> None:

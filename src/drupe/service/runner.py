@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import os
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
@@ -12,11 +10,11 @@ from typing import Any, Final, Self, TypeVar
 from drupe.core.attributes import FrozenAttributes
 from drupe.core.lifecycle import TERMINAL
 from drupe.core.record import Change, Record
-from drupe.core.status import Attendance, Progress
+from drupe.core.status import Progress
 from drupe.engine.child import Origin
 from drupe.engine.listener import ProcessListener
 from drupe.engine.process import Process
-from drupe.engine.progress import is_active, step_of
+from drupe.engine.progress import is_active
 from drupe.engine.registry import ClassRegistry
 from drupe.errors import (
     ChildMismatchError,
@@ -35,6 +33,7 @@ from drupe.runtime import bridge
 from drupe.runtime.clock import SystemClock
 from drupe.runtime.ids import RandomIds
 from drupe.runtime.probe import quiet
+from drupe.service.account import Account
 from drupe.service.attendant import POLL, Attendant
 from drupe.service.contact import Contact
 from drupe.service.desk import Desk
@@ -49,7 +48,6 @@ from drupe.service.recovery import ATTEMPTS, Resumed, StoredRecovery
 from drupe.service.stall import AFTER as STALL
 from drupe.service.stall import Stall
 from drupe.service.stored import StoredHost
-from drupe.version import __version__
 
 P = TypeVar("P", bound=Process)
 
@@ -104,9 +102,6 @@ class Runner:
         self.store = store
         ids = ids or RandomIds()
         self.owner = ids.owner()
-        self.queue: str | None = None
-        """What it is given tasks from, and how many at a time, if somebody does."""
-        self.slots: int | None = None
         self.fenced: str | None = None
         """Why nothing here is its own any more, once that is so; `lost` waits for it."""
         self._is_fenced = asyncio.Event()
@@ -116,15 +111,14 @@ class Runner:
         self._host = StoredHost(store, self.owner, clock=clock, ids=ids, probe=probe)
         is_dead = presence.is_dead if presence is not None else lambda _: False
         self._draining = Draining(self._host)
-        self._recovery = StoredRecovery(self._host, registry or ClassRegistry(Process), is_dead, attempts)
+        registry = registry or ClassRegistry(Process)
+        self._recovery = StoredRecovery(self._host, registry, is_dead, attempts)
         self._overruling = Overruling(store, is_dead=is_dead, clock=clock, tell=self._tell)
         self._attendant = Attendant(self._host, probe=probe, interval=poll, hints=hints)
         self._stall = Stall(after=stall)
-        self._contact = (
-            None
-            if communicator is None
-            else Contact(communicator, self._host, Desk(self.attend, self.progress, self.attendance))
-        )
+        self.account = account = Account(self._host, registry, self._stall)
+        """What it tells of itself."""
+        self._contact = None if communicator is None else Contact(communicator, self._host, Desk(self.attend, account))
         self._lease = Lease(store, self.owner, lease, self._lose)
         self.health = Health(self._lease, communicator)
         """Whether others can rely on it; as long as it is open."""
@@ -317,21 +311,7 @@ class Runner:
 
     def progress(self, pid: str) -> Progress:
         """Get what only we know of a process; from any thread, also while a step blocks the loop."""
-        process = self._host.at_hand(pid)
-        step = None if process is None else step_of(process)
-        return Progress(pid=pid, here=process is not None, step=step, blocked=self._stall.blocked)
-
-    def attendance(self) -> Attendance:
-        """Get who we are, and how much there is to do; from any thread, also while a step blocks the loop."""
-        return Attendance(
-            host=platform.node(),
-            program=os.getpid(),
-            version=__version__,
-            queue=self.queue,
-            slots=self.slots,
-            active=sum(map(is_active, list(self._host.live.values()))),
-            blocked=self._stall.blocked,
-        )
+        return self.account.progress(pid)
 
     # --- stopping ------------------------------------------------------------------------------------------
 

@@ -1,8 +1,10 @@
 """Putting the parts together: the only file that names concrete backends."""
 
+import asyncio
+import logging
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +12,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from drupe.errors import SettingsError
+from drupe.core.record import Record
+from drupe.core.status import Lack
+from drupe.errors import CommunicationError, SettingsError
 from drupe.interfaces.communicator import DEADLINE, DEFAULT_QUEUE, Communicator, FarCommunicator
 from drupe.interfaces.hints import Hints
 from drupe.interfaces.moving import Place
@@ -30,6 +34,7 @@ from drupe.service.database import Database
 from drupe.service.deadline import within
 from drupe.service.deaths import Deaths
 from drupe.service.heeding import heed_work
+from drupe.service.lacking import idle, lacks
 from drupe.service.presence import Presence
 from drupe.service.profile import LOCAL, Settings
 from drupe.service.runner import Runner
@@ -40,8 +45,12 @@ from drupe.storage.sqlite.store import SqliteStore
 if TYPE_CHECKING:
     from drupe.storage.postgres.store import PostgresStore
 
+_LOG: Final = logging.getLogger("drupe.service")
+
 _LONGEST: Final = 80
 """Bytes of the path of a folder for sockets: with what is in it, it has to stay below the 108 of the kernel."""
+_ASKING: Final = 3.0
+"""Seconds for asking all workers what they can run, getting to them included."""
 _SWEEP: Final = 0.2
 """Seconds between two looks for what nobody holds, at least. A fifth of a lease is enough: what it lapses for goes on by then."""
 
@@ -290,6 +299,36 @@ async def open_remote(settings: Settings, *, deadline: float | None = None) -> A
             stack.push_async_callback(communicator.close)
             await stack.enter_async_context(controller)
         yield Remote(store, communicator, controller)
+
+
+async def lacks_of(settings: Settings, store: Store, records: Iterable[Record], *, now: float) -> dict[str, Lack]:
+    """Get, by pid, why nobody goes on with processes that could go on; see `drupe.service.lacking`.
+
+    Workers are asked only if there is such a process, and nothing is known if that takes too long or there is no way to them.
+
+    Args:
+        settings: which broker.
+        store: where the processes are; open.
+        records: their rows.
+        now: seconds since 1970 (UTC).
+    """
+    presence = Presence(presence_folder(settings))
+    found = await idle(store, records, presence=presence, now=now)
+    if not found.records:
+        return {}
+    if not found.owners:
+        return await lacks(store, None, found, presence=presence)
+    try:
+        async with asyncio.timeout(_ASKING):
+            communicator = communicator_for(settings, store)
+            await communicator.open()
+            try:
+                return await lacks(store, communicator, found, presence=presence)
+            finally:
+                await communicator.close()
+    except (CommunicationError, SettingsError, TimeoutError) as error:
+        _LOG.info("workers could not be asked what they can run: %s", error)
+        return {}
 
 
 @asynccontextmanager

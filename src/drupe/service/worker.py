@@ -77,7 +77,7 @@ class Worker:
     ) -> None:
         self._runner = runner
         runner.be_careful()
-        runner.queue, runner.slots = queue, slots
+        runner.account.queue, runner.account.slots = queue, slots
         self._communicator = communicator
         self._registry = registry
         self._dead = dead

@@ -15,7 +15,7 @@ import pytest
 from drupe.core.record import Change
 from drupe.engine.listener import ProcessListener
 from drupe.engine.process import Process
-from drupe.engine.registry import kind_of
+from drupe.engine.registry import ClassRegistry, kind_of
 from drupe.errors import UnknownClassError
 from drupe.interfaces.store import Store
 from drupe.service.runner import LEASE, Runner
@@ -158,8 +158,11 @@ class HeldSaves:
         await self._save(change)
 
 
-class SubclassRegistry:
+class SubclassRegistry(ClassRegistry):
     """Finds every process class that exists, also one that is local to a test; of two with one name the newer."""
+
+    def __init__(self) -> None:
+        super().__init__(Process)
 
     def find(self, kind: str) -> type[Any]:
         """Get the class of an identifier.

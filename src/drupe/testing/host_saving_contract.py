@@ -11,6 +11,7 @@ from drupe.core.upcast import upcast
 from drupe.engine.field import field
 from drupe.engine.future import SavableFuture
 from drupe.engine.process import Process
+from drupe.engine.registry import ClassRegistry
 from drupe.engine.saving import load, save
 from drupe.engine.workchain import WorkChain
 from drupe.errors import (
@@ -236,12 +237,12 @@ class HostSavingContract(HostCase):
                 load(wrong, registry=CLASSES)
 
     async def test_a_class_that_is_not_at_hand_is_refused_by_name(self, bench: Bench) -> None:
-        class Empty:
+        class Empty(ClassRegistry):
             def find(self, kind: str) -> Any:
                 raise UnknownClassError(kind)
 
         with pytest.raises(UnknownClassError, match="Ladder"):
-            load(save(await bench.create(Ladder)), registry=Empty())
+            load(save(await bench.create(Ladder)), registry=Empty(Process))
 
     def test_a_field_cannot_share_what_can_be_changed(self) -> None:
         with pytest.raises(DefinitionError, match="factory=list"):
@@ -377,10 +378,11 @@ class HostSavingContract(HostCase):
         assert await again(done.future()) == {}
 
 
-class Single:
+class Single(ClassRegistry):
     """Finds one class, whatever it is asked for."""
 
     def __init__(self, process_class: type[Process]) -> None:
+        super().__init__(Process)
         self._class = process_class
 
     def find(self, kind: str) -> Any:

@@ -1,6 +1,8 @@
 """Another interpreter with a communicator: `python -m tests.messaging.local.peer FOLDER`. It tells what it does by lines."""
 
 import asyncio
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -26,6 +28,13 @@ async def live(folder: Path) -> None:
         if broadcast.subject == "last":
             tell("last")
 
+    def fork(body):
+        if child := os.fork():
+            return child
+        signal.pause()
+        os._exit(0)
+
+    await communicator.subscribe_rpc(fork, "fork")
     await communicator.subscribe_rpc(never, "never")
     await communicator.subscribe_rpc(lambda body: body, "echo")
     await communicator.subscribe_broadcast(heard)

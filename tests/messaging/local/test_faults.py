@@ -1,22 +1,27 @@
 """Participants that die, stop, or send what they should not: the others go on."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from drupe.core.message import Rpc, encode_message
-from drupe.errors import OverloadedError, PeerLostError, UnroutableError
-from drupe.messaging.local import mesh
+from drupe.errors import DeadlineError, DuplicateSubscriberError, OverloadedError, PeerLostError, UnroutableError
+from drupe.messaging.local import mesh, place
 from drupe.messaging.local.communicator import LocalCommunicator
+from drupe.messaging.local.connection import BUFFER
+from drupe.messaging.local.place import Place
 from drupe.messaging.local.wire import Kind, frame
 from drupe.messaging.origin import Origin
 from drupe.storage.memory_queue import MemoryTaskQueue
 from drupe.testing.communicator_contract_case import Heard, soon
+from drupe.testing.host_case import until
 
 ROOT = Path(__file__).parents[3]
 
@@ -86,6 +91,28 @@ async def test_a_receiver_that_is_killed_after_it_took_a_call_is_noticed_at_once
 
 
 @pytest.mark.slow
+async def test_one_that_is_killed_is_gone_though_a_program_lives_on_that_it_forked(peer, meet):
+    """It inherits the sockets: nobody noticed, and newcomers found somebody who listens and never greets."""
+    here = await meet()
+    child = await soon(here.rpc_send("fork"))
+    try:
+        assert await soon(here.rpc_send("echo", "over")) == "over", "what the child gives up stays with its parent"
+        call = asyncio.create_task(here.rpc_send("never", 1, deadline=None))
+        assert await peer.line() == ["took", "1"]
+
+        peer.process.kill()
+
+        with pytest.raises(PeerLostError):
+            await soon(call)
+        await until(lambda: not here._link._incoming)
+        there = await meet()
+        assert set(there._link._peers) == {here._link.address}
+        os.kill(child, 0)  # it was there all the time
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+@pytest.mark.slow
 async def test_a_newcomer_removes_what_the_dead_left(peer, meet, folder):
     peer.process.kill()
     await soon(peer.process.wait())
@@ -109,6 +136,7 @@ async def test_one_that_leaves_while_it_meets_somebody_is_met_by_nobody(meet):
 
     assert await meeting
     assert not here._link._meeting
+    await until(lambda: not there._link._meeting)  # an answer waits for that
     with pytest.raises(UnroutableError):
         there._link.send(Origin(here._link.address), b"", answers="")
 
@@ -168,6 +196,76 @@ async def test_one_that_is_stopped_holds_up_nobody_and_is_told_what_it_missed(pe
     assert await soon(there.rpc_send("echo", "still here")) == "still here"
 
 
+@pytest.mark.slow
+async def test_a_newcomer_waits_a_moment_for_one_that_is_stopped_and_reaches_it_once_it_goes_on(peer, meet):
+    """Its calls wait in the socket, and are no calls to nobody; and it hears what comes from there afterwards."""
+    os.kill(peer.process.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    here = await meet()
+    assert time.monotonic() - began < 3.0, "it took five seconds"
+
+    with pytest.raises(DeadlineError):
+        await here.rpc_send("echo", 1, deadline=0.1)
+    calls = [asyncio.create_task(here.rpc_send("echo", number, deadline=None)) for number in range(3)]
+    await asyncio.sleep(0)
+    os.kill(peer.process.pid, signal.SIGCONT)
+
+    assert [await soon(call) for call in calls] == [0, 1, 2]
+    assert await soon(here.rpc_send("echo", 3, deadline=None)) == 3
+
+
+async def test_who_calls_before_it_is_greeted_gets_its_answer(meet):
+    """The greeting and the call come together, and the way back takes some turns of the loop more than the answer."""
+    here, there = await meet(), await meet()
+    await there.subscribe_rpc(lambda body: body, "echo")
+    here._link._peers.pop(there._link.address).close()
+    for _ in range(10):  # turns of the loop, in which each forgets the other
+        await asyncio.sleep(0)
+    assert await here._link._connect(there._link.address)
+
+    assert await soon(here.rpc_send("echo", 1, deadline=None)) == 1
+
+
+async def test_the_answer_to_one_that_is_gone_meanwhile_is_dropped(meet):
+    here, there = await meet(), await meet()
+    origin = Origin(there._link.address)
+    here._link._peers.pop(origin.address).close()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    meeting = here._link._start_to_meet(origin.address)
+    here._link.send(origin, b"", answers="")
+    await there.close()
+
+    await meeting
+    await until(lambda: origin.address not in here._link._peers)
+    here._link._send_late(origin, b"")
+
+
+async def test_an_answer_for_which_there_is_no_room_is_dropped_and_said(meet, caplog):
+    here, there = await meet(), await meet()
+    peer = here._link._peers[there._link.address]
+    peer.pause_writing()
+    for _ in range(BUFFER // 900_000):
+        peer.send(b"x" * 900_000, firm=True)
+
+    here._link._send_late(Origin(there._link.address), b"x" * 900_000)
+
+    assert "a reply was dropped" in caplog.text
+
+
+async def test_a_connection_has_the_number_of_its_socket_as_long_as_there_is_one(meet):
+    """By which a program that is forked gives it up."""
+    here, there = await meet(), await meet()
+    ends = [here._link._peers[there._link.address], *here._link._incoming]
+    assert len({end.fileno() for end in ends}) == 2
+    assert min(end.fileno() for end in ends) > 0
+
+    await there.close()
+
+    await until(lambda: not here._link._incoming)
+    assert {end.fileno() for end in ends} == {-1}
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -193,6 +291,30 @@ async def test_a_connection_that_sends_no_frames_is_cut_and_others_go_on(data, m
     writer.close()
     assert "cut" in caplog.text
     assert await there.rpc_send("echo", 1) == 1
+
+
+def come(stopped, waiting):
+    for _ in range(10):
+        waiting.enter_context(stopped.connect("0123456789abcdef"))
+
+
+async def test_one_that_takes_nobody_in_any_more_holds_up_nobody(meet, folder, monkeypatch):
+    """It is stopped for long, and as many have come as may wait: the kernel would have the next one wait, too."""
+    monkeypatch.setattr(place, "_WAITING", 1)
+    stopped = Place(folder)
+    stopped.prepare()
+    with stopped.listen("0123456789abcdef"), contextlib.ExitStack() as waiting:
+        stopped.register("echo", "0123456789abcdef")
+        with pytest.raises(BlockingIOError):
+            come(stopped, waiting)
+
+        here = await soon(meet())
+
+        with pytest.raises(OverloadedError, match="stopped"):
+            await here.rpc_send("echo", deadline=None)
+        assert await here._link.knows("0123456789abcdef"), "what it holds is its own"
+        with pytest.raises(DuplicateSubscriberError):
+            await here.subscribe_rpc(lambda body: body, "echo")
 
 
 async def read_to_end(reader):

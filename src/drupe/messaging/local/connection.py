@@ -16,6 +16,7 @@ from drupe.messaging.complaint import Complaints
 from drupe.messaging.link import Receiver
 from drupe.messaging.local.wire import FrameReader, Kind, frame, frame_number, read_number, read_text
 from drupe.messaging.origin import Origin
+from drupe.runtime.inheritance import keep_from_children
 
 BUFFER: Final = 8 * 1024 * 1024
 """Bytes of each kind that wait for a receiver that does not read."""
@@ -52,6 +53,12 @@ def is_own(connection: Any) -> bool:
     return bool(uid == os.geteuid())
 
 
+def _number(transport: asyncio.Transport | None) -> int:
+    """Get the number of the socket of a connection; -1 if it is no more."""
+    number: int = -1 if transport is None else transport.get_extra_info("socket").fileno()
+    return number
+
+
 class Outgoing(asyncio.Protocol):
     """Sends frames to one participant; what it does not read waits, within bounds."""
 
@@ -65,6 +72,10 @@ class Outgoing(asyncio.Protocol):
         self._weight = 0
         """How many bytes those are."""
         self._transport: asyncio.Transport | None = None
+
+    def fileno(self) -> int:
+        """Get the number of its socket."""
+        return _number(self._transport)
 
     @property
     def is_open(self) -> bool:
@@ -130,6 +141,7 @@ class Outgoing(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 (what a stream's protocol always gets)
         transport.set_write_buffer_limits(_HIGH)
         self._transport = transport
+        keep_from_children(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
@@ -162,6 +174,10 @@ class Incoming(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self.address: str | None = None
 
+    def fileno(self) -> int:
+        """Get the number of its socket."""
+        return _number(self._transport)
+
     def close(self) -> None:
         """End the connection."""
         if self._transport is not None:
@@ -171,6 +187,7 @@ class Incoming(asyncio.Protocol):
         """See `asyncio.Protocol`."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 (what a stream's protocol always gets)
         self._transport = transport
+        keep_from_children(self)
         if not is_own(transport.get_extra_info("socket")):
             self._complaints.make("the connection of another user was refused")
             transport.abort()

@@ -65,7 +65,11 @@ class Place:
         return listener
 
     def connect(self, address: str) -> socket.socket | None:
-        """Get a connection to who listens at ``address``; None when nobody does (any more)."""
+        """Get a connection to who listens at ``address``; None when nobody does (any more).
+
+        Raises:
+            BlockingIOError: somebody does, and does not take in those who wait already: it is stopped.
+        """
         connection = self._try(address)
         if connection is None:
             with self._locked():
@@ -85,13 +89,25 @@ class Place:
 
     def _try(self, address: str) -> socket.socket | None:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.setblocking(False)  # one that is stopped takes in as many as may wait, and would hold up all others
         try:
             connection.connect(self._path(address, _SOCKET))
         except (ConnectionRefusedError, FileNotFoundError):
             connection.close()
             return None
-        connection.setblocking(False)
+        except BaseException:
+            connection.close()
+            raise
         return connection
+
+    def _is_alive(self, address: str) -> bool:
+        try:
+            connection = self._try(address)
+        except BlockingIOError:
+            return True
+        if connection is not None:
+            connection.close()
+        return connection is not None
 
     def _bury(self, address: str) -> None:
         Path(self._path(address, _SOCKET)).unlink(missing_ok=True)
@@ -125,9 +141,7 @@ class Place:
         with self._locked():
             other = _target(name)
             if other is not None:
-                connection = self._try(other)
-                if connection is not None:
-                    connection.close()
+                if self._is_alive(other):
                     raise DuplicateSubscriberError(f"{identifier!r} is answered to by somebody else")
                 self._bury(other)
             name.symlink_to(address)
