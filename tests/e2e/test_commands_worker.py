@@ -103,7 +103,7 @@ def test_submitting_twice_with_one_pid_makes_one_process(drupe: Shell) -> None:
 def test_a_process_is_paused_played_and_killed_from_elsewhere(drupe: Shell) -> None:
     with worker(drupe):
         pid = submit(drupe, "Approval")
-        until(drupe, pid, state="waiting", answered=True)
+        until(drupe, pid, state="waiting")
 
         assert drupe.ok("pause", pid, "--reason", "lunch").out == f"{pid}  paused\n"
         assert until(drupe, pid, paused=True)["status"] == "lunch"
