@@ -53,6 +53,8 @@ from drupe.runtime.ids import RandomIds
 
 _LOG: Final = logging.getLogger("drupe.messaging")
 
+_BREATH: Final = 16
+"""So many broadcasts are sent before the loop is given back: what goes in one turn goes together."""
 PARTING: Final = 5.0
 """Seconds that what is done for others, and the queues of tasks, have to end when a participant is closed."""
 
@@ -84,6 +86,7 @@ class Participant:
         self._clock = clock or SystemClock()
         self._ids = ids or RandomIds()
         self._opened = self._closed = self._takes = False
+        self._broadcasts = 0
         self._calls = Calls()
         self._load = Load()
         self._complaints = Complaints(_LOG, clock=clock)
@@ -195,7 +198,9 @@ class Participant:
         self._link.publish(data, role=entitlement.needed(message))
         if self._hearings:
             self.received(Origin(self._link.address), open_message(data))
-        await asyncio.sleep(0)  # whoever sends without end lets the subscribers on this loop keep up
+        self._broadcasts = (self._broadcasts + 1) % _BREATH
+        if not self._broadcasts:  # whoever sends without end lets the subscribers on this loop keep up
+            await asyncio.sleep(0)
 
     # --- subscribing -------------------------------------------------------------------------------------
 
