@@ -66,6 +66,18 @@ def test_a_death_is_told_once_whenever_the_owner_came(folder, owner):
     assert deaths.known() == {"early", "late"}
 
 
+async def test_who_leaves_is_heard_of_once(folder):
+    """What it held is free by then."""
+    leaving = Presence(folder)
+    leaving.announce("leaving")
+    deaths = Deaths(Presence(folder), interval=0.001)
+    assert await deaths.next(timeout=0.01) is False
+    leaving.withdraw("leaving")
+    assert await deaths.next(timeout=20.0) is True
+    assert await deaths.next(timeout=0.01) is False
+    assert deaths.known() == set()
+
+
 @pytest.mark.slow
 def test_those_who_were_dead_before_are_no_news(folder, owner):
     end(owner("former"))

@@ -1,7 +1,8 @@
-"""Hearing of it when an owner on this machine dies, so that what it held is taken up at once.
+"""Hearing of it when an owner on this machine dies or leaves, so that what it held is taken up at once.
 
-The kernel lets go of the lock of an interpreter that ends, and tells nobody. So the locks of those who live are tried
-often: that is two system calls for each of them. It is a hint: looking through the store finds the same, later.
+Who leaves gives back all it held, and takes its file away then. Who dies does neither: the kernel lets go of the lock of an
+interpreter that ends, and tells nobody. So the locks of those who live are tried often: that is two system calls for each of
+them. It is a hint: looking through the store finds the same, later.
 """
 
 import asyncio
@@ -28,18 +29,21 @@ class Deaths:
         self._interval = interval
         self._stamp: int | None = None
         self._living: set[str] = set()
+        self._parted = False
+        """Whether somebody has left since the last time."""
         self._dead: set[str] = set()
         """They stay so: no owner has the name of another."""
         self.fresh()
 
     async def next(self, *, timeout: float) -> bool:
-        """Wait until somebody has died since the last time, for ``timeout`` seconds at most; tell whether somebody has."""
+        """Wait until somebody has died or left since the last time, for ``timeout`` seconds at most; tell whether somebody has."""
         until = tick() + timeout
-        while not self.fresh():
+        while not self.fresh() and not self._parted:
             left = until - tick()
             if left <= 0:
                 return False
             await asyncio.sleep(min(self._interval, left))
+        self._parted = False
         return True
 
     async def clear(self, store: Store) -> None:
@@ -65,6 +69,7 @@ class Deaths:
         if stamp != self._stamp:  # somebody came or left
             self._stamp, known = stamp, self._presence.known()
             self._dead &= known
+            self._parted = self._parted or not self._living <= known
             self._living = known - self._dead
         found = {owner for owner in self._living if self._presence.is_dead(owner)}
         self._living -= found
