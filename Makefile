@@ -38,7 +38,7 @@ demo: $(VENV)/.demo ## Compute the equation of state of seven metals, killed thr
 test: ## Run everything that must hold: the checks, then all tests with branch coverage
 	@$(MAKE) --no-print-directory --jobs TOGETHER=yes checked servers $(BENCH)/.plumpy $(AIIDA)/.drop-in
 	@mkdir -p build/coverage
-	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term --cov-report=html
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov --cov-report=term --cov-report=html
 
 .PHONY: test-aiida
 test-aiida: $(VENV)/.dev $(AIIDA)/.drop-in ## Run AiiDA on the drop-in: all of it, with each broker, its daemon killed in between
@@ -121,7 +121,7 @@ spelling: $(VENV)/.dev ## Look for misspelt words (codespell)
 
 .PHONY: unit
 unit: $(VENV)/.dev ## Run the quick tests only, without coverage
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow"
 
 ## Housekeeping
 

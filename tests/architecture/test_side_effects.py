@@ -84,10 +84,12 @@ def found() -> set[tuple[str, str]]:
     }
 
 
+@pytest.mark.untraced
 def test_no_module_acts_when_it_is_read(found) -> None:
     assert not found - ALLOWED.keys()
 
 
+@pytest.mark.untraced
 def test_every_exception_is_still_needed(found) -> None:
     assert not ALLOWED.keys() - found
 

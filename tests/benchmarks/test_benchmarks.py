@@ -16,8 +16,6 @@ from rows import Row, Target
 from verdict import Result
 
 BENCHMARKS = Path(run.__file__).parent
-UNTRACED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-"""What is measured is measured without a tracer: that of the coverage of the tests would be what it measures."""
 STARTING = {"celery": run.BROKER, "postgres": run.DATABASE}
 """Groups that start a server of their own, as each does that is given none."""
 
@@ -42,12 +40,15 @@ def result(target: Target | None, **medians: float | None) -> Result:
     return Result(Row(group="g", name="n", works={}, target=target, clock="wall"), sides)
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 @pytest.mark.parametrize("group", run.GROUPS)
 def test_every_row_runs_and_says_what_it_took(group: str, given: dict[str, str]) -> None:
     command = [sys.executable, "run.py", group, "--tiny", "--runs", "1", "--alone", "--json", "--no-fail"]
 
-    ended = subprocess.run(command, cwd=BENCHMARKS, env=UNTRACED | given, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        command, cwd=BENCHMARKS, env={**os.environ, **given}, capture_output=True, text=True, check=False
+    )
 
     assert ended.returncode == 0, ended.stderr
     rows = json.loads(ended.stdout)["rows"]
@@ -59,11 +60,12 @@ def test_every_row_runs_and_says_what_it_took(group: str, given: dict[str, str])
             assert side.get("median", 0.0) > 0.0, (row["name"], name, side)
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 def test_those_that_wait_are_all_woken() -> None:
     command = [sys.executable, "parked.py", "--number", "300"]
 
-    ended = subprocess.run(command, cwd=BENCHMARKS, env=UNTRACED, capture_output=True, text=True, check=False)
+    ended = subprocess.run(command, cwd=BENCHMARKS, capture_output=True, text=True, check=False)
 
     assert ended.returncode == 0, ended.stderr
     assert "forgotten: 0" in ended.stdout

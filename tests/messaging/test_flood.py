@@ -96,6 +96,7 @@ async def test_calls_with_large_bodies_are_refused_when_they_are_too_large_toget
     await cancelled(calls)
 
 
+@pytest.mark.untraced
 @pytest.mark.timeout(120)
 async def test_a_flood_of_all_that_can_be_sent_takes_no_more_memory_than_its_bounds(meet, caplog):
     worker, friend = await meet(), await meet()

@@ -64,6 +64,7 @@ def test_a_search_for_a_pid_is_a_look_up(statement, values):
         assert plan[0].startswith("SEARCH process USING")
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 def test_a_page_among_100_000_processes_takes_5_ms_at_most(tmp_path):
     """Half of them finished roots of one class, half waiting children of another: the worst for any single index."""
