@@ -42,6 +42,7 @@ def result(target: Target | None, **medians: float | None) -> Result:
 
 @pytest.mark.untraced
 @pytest.mark.slow
+@pytest.mark.timeout(120)  # a group has up to fifty programs
 @pytest.mark.parametrize("group", run.GROUPS)
 def test_every_row_runs_and_says_what_it_took(group: str, given: dict[str, str]) -> None:
     command = [sys.executable, "run.py", group, "--tiny", "--runs", "1", "--alone", "--json", "--no-fail"]
