@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -127,7 +126,6 @@ def play_of(plan):
     return play
 
 
-@pytest.mark.untraced
 @settings(max_examples=120)
 @given(plan=plans(), hits=st.lists(st.integers(1, 120), min_size=1, max_size=3), seed=st.integers(0, 2**16))
 def test_a_random_workflow_crashed_at_random_places_ends_as_if_undisturbed(plan, hits, seed):
