@@ -6,8 +6,9 @@
 #   make DRUPE_TEST_AMQP=amqp://… test    a broker that runs already, instead of one that the tests start
 #   make DRUPE_TEST_POSTGRES=postgresql://… test    likewise a database
 
-JOBS ?= 2
+JOBS ?= 3
 export DRUPE_TEST_AMQP DRUPE_TEST_POSTGRES
+unexport PYTHONDONTWRITEBYTECODE # else each of the thousand commands that the tests give would compile drupe
 VENV := .venv
 BENCH := .venv-bench
 PEERS := .venv-peers
@@ -16,8 +17,10 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.NOTPARALLEL:
 .SUFFIXES:
+ifndef TOGETHER
+.NOTPARALLEL:
+endif
 
 ## What a newcomer needs
 
@@ -32,11 +35,10 @@ demo: $(VENV)/.demo ## Compute the equation of state of seven metals, killed thr
 	@$(BIN)/python examples/equation_of_state/demo.py
 
 .PHONY: test
-test: check $(VENV)/.demo $(BENCH)/.plumpy $(AIIDA)/.drop-in ## Run everything that must hold: the checks, then all tests with branch coverage
-	@tools/rabbitmq
-	@tools/postgresql
+test: ## Run everything that must hold: the checks, then all tests with branch coverage
+	@$(MAKE) --no-print-directory --jobs TOGETHER=yes checked servers $(BENCH)/.plumpy $(AIIDA)/.drop-in
 	@mkdir -p build/coverage
-	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term --cov-report=html
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov --cov-report=term --cov-report=html
 
 .PHONY: test-aiida
 test-aiida: $(VENV)/.dev $(AIIDA)/.drop-in ## Run AiiDA on the drop-in: all of it, with each broker, its daemon killed in between
@@ -119,7 +121,7 @@ spelling: $(VENV)/.dev ## Look for misspelt words (codespell)
 
 .PHONY: unit
 unit: $(VENV)/.dev ## Run the quick tests only, without coverage
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow"
 
 ## Housekeeping
 
@@ -140,12 +142,32 @@ constraints: ## Write constraints.txt anew, with the newest releases that fit to
 	{ sed '/^#/!d' constraints.txt; build/constraints/bin/python -m pip freeze --exclude-editable; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
 
+# --- what `make test` makes ready, all at once -------------------------------------------------
+
+# Collecting the tests also compiles them, once, instead of in each test process, where it is traced as well.
+.PHONY: checked
+checked: $(VENV)/.test
+	@$(MAKE) --no-print-directory TOGETHER= check
+	@mkdir -p build
+	@$(BIN)/python -m compileall -q src compat/*/src
+	@$(BIN)/python -m pytest --collect-only -qq >build/collected || { cat build/collected; exit 1; }
+
+.PHONY: servers
+servers:
+	@tools/rabbitmq
+	@tools/postgresql
+
 # --- the environments ------------------------------------------------------------------------
 # $(VENV)/.NAME says when drupe was last installed there with the extra NAME.
 
 $(VENV)/.dev $(VENV)/.demo $(VENV)/.docs: $(VENV)/.%: pyproject.toml constraints.txt
 	@tools/venv $(VENV) -c constraints.txt -e '.[$*]'
 	@touch $@
+
+# Two of them, installed in one go.
+$(VENV)/.test: pyproject.toml constraints.txt
+	@tools/venv $(VENV) -c constraints.txt -e '.[demo,dev]'
+	@touch $(VENV)/.demo $(VENV)/.dev $@
 
 # plumpy wants other releases of what drupe uses too, so it lives by itself.
 $(BENCH)/.plumpy: benchmarks/plumpy.txt

@@ -14,7 +14,7 @@ SHUFFLED = "\n".join(f"def test_{letter}(): pass" for letter in "abcdefghijklmno
 
 Run = Callable[..., pytest.RunResult]
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.untraced]
 
 
 @pytest.fixture
@@ -153,3 +153,36 @@ def test_the_seed_is_new_in_each_run_and_printed(run: Run) -> None:
     seeds = {line for result in (run(SHUFFLED), run(SHUFFLED)) for line in result.outlines if "randomly-seed" in line}
 
     assert len(seeds) == 2
+
+
+def test_what_is_marked_untraced_is_not_and_its_programs_are_not(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COVERAGE_PROCESS_MARK", "what a program knows by that it is to be traced")
+    result = run(
+        """
+        import os, sys, threading
+
+        import pytest
+
+        TRACE = lambda *event: None
+        sys.settrace(TRACE)
+        threading.settrace(TRACE)
+
+        @pytest.mark.parametrize("when", ["before", "after"])
+        def test_other(when):
+            assert sys.gettrace() is threading.gettrace() is TRACE
+            assert "COVERAGE_PROCESS_MARK" in os.environ
+
+        @pytest.mark.untraced
+        def test_marked():
+            assert sys.gettrace() is threading.gettrace() is None
+            assert "COVERAGE_PROCESS_MARK" not in os.environ
+
+        test_last = test_other
+        """,
+        "-p",
+        "no:randomly",
+        "-p",
+        "no:cov",
+    )
+
+    result.assert_outcomes(passed=5)

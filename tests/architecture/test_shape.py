@@ -49,6 +49,7 @@ def test_there_is_source_to_look_at() -> None:
     assert {"__init__.py", "errors.py", "core/lifecycle.py"} <= {module.path for module in modules()}
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(("rule", "bad"), RULES)
 def test_every_file_keeps_to_the_shape(rule: Rule, bad: Module) -> None:
     assert not offences(rule)

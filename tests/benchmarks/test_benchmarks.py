@@ -1,6 +1,7 @@
 """Every benchmark runs, at a size that measures nothing; and figures become the right verdicts."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,20 @@ from rows import Row, Target
 from verdict import Result
 
 BENCHMARKS = Path(run.__file__).parent
+STARTING = {"celery": run.BROKER, "postgres": run.DATABASE}
+"""Groups that start a server of their own, as each does that is given none."""
+
+
+@pytest.fixture
+def given(group: str, request: pytest.FixtureRequest) -> dict[str, str]:
+    """The servers that a group is told of."""
+    names = " ".join(row.name for row in run.ROWS if row.group == group)
+    needed = {run.BROKER: ("RabbitMQ", "broker_url"), run.DATABASE: ("PostgreSQL", "postgres_url")}
+    return {
+        variable: request.getfixturevalue(fixture)
+        for variable, (word, fixture) in needed.items()
+        if word in names and STARTING.get(group) != variable
+    }
 
 
 def result(target: Target | None, **medians: float | None) -> Result:
@@ -25,12 +40,16 @@ def result(target: Target | None, **medians: float | None) -> Result:
     return Result(Row(group="g", name="n", works={}, target=target, clock="wall"), sides)
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
+@pytest.mark.timeout(120)  # a group has up to fifty programs
 @pytest.mark.parametrize("group", run.GROUPS)
-def test_every_row_runs_and_says_what_it_took(group: str) -> None:
+def test_every_row_runs_and_says_what_it_took(group: str, given: dict[str, str]) -> None:
     command = [sys.executable, "run.py", group, "--tiny", "--runs", "1", "--alone", "--json", "--no-fail"]
 
-    ended = subprocess.run(command, cwd=BENCHMARKS, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        command, cwd=BENCHMARKS, env={**os.environ, **given}, capture_output=True, text=True, check=False
+    )
 
     assert ended.returncode == 0, ended.stderr
     rows = json.loads(ended.stdout)["rows"]
@@ -42,6 +61,7 @@ def test_every_row_runs_and_says_what_it_took(group: str) -> None:
             assert side.get("median", 0.0) > 0.0, (row["name"], name, side)
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 def test_those_that_wait_are_all_woken() -> None:
     command = [sys.executable, "parked.py", "--number", "300"]

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.cli.shell import ENVIRONMENT, FLOWS, line_with
+from tests.cli.shell import FLOWS, environment, line_with
 from tests.messaging.rabbitmq.node import free_ports
 from tests.storage.postgres.server import QUICK, USER, Server
 
@@ -122,7 +122,7 @@ class Machine:
         return subprocess.Popen(
             [*self._where, sys.executable, "-m", "drupe", *words],
             cwd=self.folder,
-            env=ENVIRONMENT,
+            env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=pipe,
             stderr=pipe,
@@ -158,6 +158,7 @@ class Machine:
             time.sleep(0.01)
 
 
+@pytest.mark.untraced
 def test_a_worker_whose_cable_is_cut_stops_before_another_one_goes_on(
     cable: Cable, server: Server, tmp_path: Path, record_property: Any
 ) -> None:

@@ -9,6 +9,7 @@ def figures(text):
     return {line[:56].strip(): line[56:66].strip() for line in text.splitlines()}
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_workers_are_killed_and_stopped_and_everything_comes_to_its_end_once(tmp_path, capsys):

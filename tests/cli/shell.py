@@ -12,11 +12,6 @@ from pathlib import Path
 from typing import Any
 
 SRC = Path(__file__).parents[2] / "src"
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("DRUPE_")} | {
-    "PYTHONPATH": str(SRC),
-    "NO_COLOR": "1",
-    "PYTHONDONTWRITEBYTECODE": "1",
-}
 
 FLOWS = '''
 import os
@@ -86,6 +81,13 @@ class Gate(Process):
 '''
 
 
+def environment(**variables: str) -> dict[str, str]:
+    """What a command finds around it: what a test does, but for the settings of drupe."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("DRUPE_")}
+    own = {"PYTHONPATH": str(SRC), "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    return inherited | own | variables
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a command left behind."""
@@ -120,7 +122,7 @@ class Shell:
         done = subprocess.run(
             [sys.executable, "-m", "drupe", *words],
             cwd=self.folder,
-            env=ENVIRONMENT | variables,
+            env=environment(**variables),
             input=stdin,
             capture_output=True,
             text=True,
@@ -146,7 +148,7 @@ class Shell:
         command = subprocess.Popen(
             [sys.executable, "-m", "drupe", *words],
             cwd=self.folder,
-            env=ENVIRONMENT | variables,
+            env=environment(**variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

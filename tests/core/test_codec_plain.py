@@ -26,6 +26,7 @@ MANY = [[0.5], {"a": [{"b": 1}]}] * 20
 """More containers than are looked at one by one."""
 
 
+@pytest.mark.untraced
 @given(value=PLAIN)
 def test_plain_values_are_plain_among_few_and_among_many(value):
     assert is_plain(value)
@@ -33,6 +34,7 @@ def test_plain_values_are_plain_among_few_and_among_many(value):
     assert is_plain({"many": MANY, "value": value})
 
 
+@pytest.mark.untraced
 @given(before=st.lists(PLAIN, max_size=3), odd=ODD)
 @pytest.mark.parametrize("many", [[], MANY], ids=["few", "many"])
 def test_one_odd_item_or_key_at_any_depth_is_enough(many, before, odd):

@@ -443,12 +443,14 @@ def plainly(port, value, path=()):
     return set().union({".".join((*here, name)) for name in extras}, *within)
 
 
+@pytest.mark.untraced
 @given(cases())
 def test_the_walk_finds_what_a_simple_one_finds(case):
     namespace, given = case
     assert {issue.port for issue in namespace.check(given)} == plainly(namespace, given)
 
 
+@pytest.mark.untraced
 @given(cases())
 def test_preparing_what_is_prepared_changes_nothing(case):
     namespace, given = case
@@ -458,6 +460,7 @@ def test_preparing_what_is_prepared_changes_nothing(case):
         assert namespace.check(kept) == []
 
 
+@pytest.mark.untraced
 @given(cases())
 def test_preparing_keeps_all_that_was_given(case):
     namespace, given = case

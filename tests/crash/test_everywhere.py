@@ -84,6 +84,7 @@ def compare(crash, world, expected, steps):
     JOURNAL.clear()
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 @each_play
 def test_a_crash_at_any_place_changes_nothing(play):
@@ -97,6 +98,7 @@ def test_a_crash_at_any_place_changes_nothing(play):
     assert count > 100
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 @each_play
 def test_a_crash_at_any_place_changes_nothing_in_whatever_order_things_happen(play):
@@ -106,6 +108,7 @@ def test_a_crash_at_any_place_changes_nothing_in_whatever_order_things_happen(pl
         compare(crash, world, expected, steps)
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 @each_play
 def test_a_crash_while_recovering_from_a_crash_changes_nothing(play):

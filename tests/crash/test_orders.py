@@ -186,6 +186,7 @@ def test_without_a_crash(play):
     check(world, play, "no crash")
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 @each_play
 def test_a_crash_at_any_place_loses_no_order_and_does_none_twice(play):
@@ -198,6 +199,7 @@ def test_a_crash_at_any_place_loses_no_order_and_does_none_twice(play):
     assert count > 40
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 @each_play
 def test_nor_in_whatever_order_things_happen(play):
@@ -206,6 +208,7 @@ def test_nor_in_whatever_order_things_happen(play):
         check(world, play, crash)
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 @each_play
 def test_nor_crash_after_crash(play):
@@ -218,6 +221,7 @@ def test_nor_crash_after_crash(play):
             check(world, play, crash)
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 @each_play
 def test_nor_with_a_file(play, tmp_path):

@@ -162,6 +162,7 @@ def places(function):
     }
 
 
+@pytest.mark.untraced
 def test_a_write_of_a_running_process_has_a_place_before_and_after_it():
     """Seen in the syntax: `host.commit` where a change is put together, `host.committed` after the store has it."""
     found, elsewhere = [], []
@@ -189,6 +190,7 @@ def test_a_write_of_a_running_process_has_a_place_before_and_after_it():
     assert passed >= {place for pair in AROUND.values() for place in pair}
 
 
+@pytest.mark.untraced
 def test_only_the_service_writes_to_a_store():
     """The engine, the commands and everybody else ask the service; what they would write themselves, nobody crashes at."""
     writing = {

@@ -66,6 +66,7 @@ def without_times(picture):
     return {pid: (found.row, found.contents, found.history) for pid, found in picture.items()}
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 @pytest.mark.parametrize(("play", "first", "then"), [("family", 3, 37), ("nested", 20, 29), ("unlucky", 31, 23)])
 def test_a_program_that_is_killed_again_and_again_comes_to_the_undisturbed_end(play, first, then, tmp_path):

@@ -17,7 +17,7 @@ from drupe.cli.session import Session
 from drupe.cli.worker import worker
 from drupe.service.profile import SETTINGS
 from tests.architecture.source import ROOT
-from tests.cli.shell import ENVIRONMENT, Shell, line_with
+from tests.cli.shell import Shell, environment, line_with
 from tests.e2e.manager import Manager
 
 UNIT = ROOT / "deploy" / "systemd" / "drupe-worker.service"
@@ -164,7 +164,7 @@ def test_its_workers_work_on_such_servers(compose, tmp_path: Path, postgres_url:
         done = subprocess.run(
             [sys.executable, "-m", "drupe", *submit],
             cwd=tmp_path,
-            env=ENVIRONMENT | flows,
+            env=environment(**flows),
             capture_output=True,
             text=True,
             check=True,

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from drupe.storage.postgres import address
-from tests.cli.shell import ENVIRONMENT, Shell, worker
+from tests.cli.shell import Shell, environment, worker
 from tests.e2e.test_commands_terminal import Terminal
 from tests.messaging.rabbitmq.conftest import broker_url as broker_url
 
@@ -150,6 +150,7 @@ def test_what_was_begun_on_a_file_ends_in_a_database(drupe: Shell, postgres_url:
     ended(drupe, pids)
 
 
+@pytest.mark.untraced
 @pytest.mark.timeout(180)
 def test_so_it_does_with_a_broker_that_gets_the_tasks(drupe: Shell, postgres_url: str, broker_url: str) -> None:
     pids = begun(drupe)
@@ -328,5 +329,5 @@ migrate(load(), destination(sys.argv[1]), probe=probe)
 
 
 def killed_while_it_fills(drupe: Shell, url: str) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED, url], cwd=drupe.folder, env=ENVIRONMENT, check=False)
+    done = subprocess.run([sys.executable, "-c", KILLED, url], cwd=drupe.folder, env=environment(), check=False)
     assert done.returncode == -signal.SIGKILL

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.shell import ENVIRONMENT, Shell, children_of, line_with
+from tests.cli.shell import Shell, children_of, environment, line_with
 
 pytestmark = pytest.mark.slow
 
@@ -195,7 +195,7 @@ def test_a_terminal_that_stops_those_in_the_background_does_not_stop_a_worker(dr
     pid, terminal = pty.fork()
     if not pid:
         os.chdir(drupe.folder)
-        os.execve("/bin/sh", ["sh", "-c", command], ENVIRONMENT)
+        os.execve("/bin/sh", ["sh", "-c", command], environment())
     with os.fdopen(terminal, "rb", buffering=0) as said:
         found = b""
         while b"slots" not in found:

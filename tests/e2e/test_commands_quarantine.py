@@ -39,6 +39,7 @@ def drupe(tmp_path: Path) -> Shell:
     return shell
 
 
+@pytest.mark.untraced
 def test_a_poison_starts_as_often_as_it_may_and_nobody_else_notices(drupe: Shell) -> None:
     slow = drupe.ok("submit", "flows.py:Slow").out.strip()
     poison = drupe.ok("submit", "flows.py:Poison").out.strip()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.shell import ENVIRONMENT, Shell
+from tests.cli.shell import Shell, environment
 
 pytestmark = pytest.mark.slow
 
@@ -22,11 +22,11 @@ class Terminal:
 
     def __init__(self, folder: Path, *words: str, **variables: str) -> None:
         self._ours, theirs = pty.openpty()
-        environment = {name: value for name, value in ENVIRONMENT.items() if name != "NO_COLOR"}
+        inherited = {name: value for name, value in environment().items() if name != "NO_COLOR"}
         self.command = subprocess.Popen(
             [sys.executable, "-m", "drupe", *words],
             cwd=folder,
-            env=environment | {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"} | variables,
+            env=inherited | {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"} | variables,
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,

@@ -54,6 +54,7 @@ class Watch:
             last = now
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 async def test_a_hundred_thousand_steps_keep_nobody_waiting():
     process = Counting({"steps": 100_000})
@@ -64,6 +65,7 @@ async def test_a_hundred_thousand_steps_keep_nobody_waiting():
     assert len(watch.gaps) >= sum(watch.gaps) / 0.006
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 async def test_a_thousand_busy_processes_keep_nobody_waiting():
     processes = [Counting({"steps": 60}) for _ in range(1000)]

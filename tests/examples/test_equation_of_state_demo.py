@@ -13,6 +13,7 @@ COMMANDS = Path(__file__).parents[2] / "src" / "drupe" / "cli" / "main.py"
 SMALL = ["--metals", "Cu", "Al", "--points", "5", "--repeat", "4"]
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 @pytest.mark.skipif(not COMMANDS.exists(), reason="there are no commands yet")
 def test_a_run_that_is_killed_three_times_keeps_every_promise(

@@ -19,6 +19,7 @@ def test_every_sample_is_read(name):
         TARGETS[name].read(sample)
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
 @given(st.data())
@@ -35,6 +36,7 @@ def test_what_is_nearly_right_ends_in_the_decoders_own_error(name, data):
         pass
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
 def test_thousands_of_changed_inputs_end_in_the_decoders_own_error(name, tmp_path, monkeypatch):

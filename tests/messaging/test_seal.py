@@ -242,6 +242,7 @@ def forgeries(sealed, chance):
         yield sealed[:38] + chance.randbytes(32) + sealed[70:]  # another signature
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 def test_of_many_forged_messages_none_is_taken(seal):
     receiver, chance = seal(), random.Random(3)

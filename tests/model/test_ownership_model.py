@@ -10,6 +10,7 @@ ALL_FAULTS = Size(kills=1)
 """Two workers, two steps, and once each: kill, freeze, repeated task, lost message or answer, order."""
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 def test_nothing_is_broken_and_nothing_is_stuck_in_any_state():
     found = Search(Ownership(ALL_FAULTS)).run()
@@ -20,6 +21,7 @@ def test_nothing_is_broken_and_nothing_is_stuck_in_any_state():
     assert found.ends > 10_000
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 def test_two_kills_and_three_steps_break_nothing_either():
     found = Search(Ownership(Size(steps=3, kills=2, losses=0, duplicates=0))).run()
@@ -28,6 +30,7 @@ def test_two_kills_and_three_steps_break_nothing_either():
     assert found.ends > 1000
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("without", "broken", "trace"),

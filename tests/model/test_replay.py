@@ -34,6 +34,7 @@ async def replay(make, folder, seed):
     return made.trace
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STORES)
 async def test_a_store_goes_the_way_of_the_model(name, tmp_path):

@@ -167,6 +167,7 @@ class Ordered(Stored):
             assert None not in [self.answer_to(id) for id in self.asked]
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 def test_any_order_of_orders():
     run_state_machine_as_test(Ordered, settings=settings(max_examples=60, stateful_step_count=25, deadline=None))

@@ -53,6 +53,7 @@ async def test_what_a_step_writes_is_there_with_its_checkpoint(store, path):
     assert ledger(path) == [("first", 1), ("second", 2), ("third", 3)]
 
 
+@pytest.mark.untraced
 def test_it_is_written_once_wherever_the_interpreter_ends(tmp_path):
     paths = (tmp_path / f"{number}.db" for number in itertools.count())
     files = []

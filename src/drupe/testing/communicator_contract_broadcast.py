@@ -107,7 +107,7 @@ class CommunicatorBroadcastContract(CommunicatorCase):
         self, here: Communicator, there: Communicator, meet: Meet
     ) -> None:
         """Nobody waits for it: those that are fast hear all, and the sender is never held up."""
-        total, third = 6000, await meet()
+        total, third = 4200, await meet()
         fast, slow, go_on = Heard(), Heard(), asyncio.Event()
 
         async def slowly(broadcast: IncomingBroadcast) -> None:

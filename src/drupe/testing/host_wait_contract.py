@@ -176,7 +176,7 @@ class HostWaitContract(HostCase):
         process = await bench.create(Resting)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(process.wait(), 0.01)
-        assert process.state is State.WAITING
+        await until(lambda: process.state is State.WAITING)
         process.resume("still there")
         await process
         assert process.result() == ["still there"]

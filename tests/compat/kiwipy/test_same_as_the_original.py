@@ -18,7 +18,7 @@ WANTED = {
 """Where the original never answers, and the drop-in does: the caller is told of a future that was cancelled; a task that
 cannot be decoded is dropped, and does not keep its place among those that are held at a time."""
 
-pytestmark = [pytest.mark.service("rabbitmq"), pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.service("rabbitmq"), pytest.mark.slow, pytest.mark.untraced, pytest.mark.timeout(180)]
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ EXECUTED = "messages.launched"
 """Where the original's thread controller executes a process: it sends the second task in the communicator's thread, which
 waits for itself until its time-out; here that is done in another thread."""
 
-pytestmark = [pytest.mark.service("rabbitmq"), pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.service("rabbitmq"), pytest.mark.slow, pytest.mark.untraced, pytest.mark.timeout(180)]
 
 
 def test_every_scenario_goes_as_with_the_original_or_as_is_wanted(broker_url):  # noqa: F811

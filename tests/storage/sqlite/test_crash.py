@@ -93,6 +93,7 @@ async def test_what_was_acknowledged_survives_kill_9(path, program, durability, 
     assert {name: rows[name].seq - seq <= 1 for name, seq in told.items()} == dict.fromkeys(told, True)
 
 
+@pytest.mark.untraced
 @pytest.mark.slow
 async def test_a_log_cut_anywhere_is_a_prefix_of_the_commits_and_can_go_on(path, program, tmp_path):
     assert program(COMMIT_AND_DIE, path).wait() == -9

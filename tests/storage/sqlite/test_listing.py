@@ -9,7 +9,7 @@ import pytest
 
 from drupe.core.lifecycle import State
 from drupe.core.record import Query
-from drupe.storage.sqlite import connection, listing, parking, read, schema
+from drupe.storage.sqlite import claiming, connection, inbox, listing, parking, read, schema
 
 KEY = (1000.0, "p")
 QUERIES = [
@@ -73,6 +73,15 @@ def test_what_is_due_is_a_range_of_its_index(statement, values):
         assert "process_wakes (wake_at" in line
 
 
+@pytest.mark.parametrize("statement", [claiming._GOING_ON, inbox._OPEN_TO_MANY])
+def test_what_belongs_to_many_is_a_look_up_for_each(statement):
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        schema.migrate(db, "s")
+        plan = [row[3] for row in db.execute("EXPLAIN QUERY PLAN " + statement, ('["p1", "p2"]',))]
+        assert not [line for line in plan if line.startswith("SCAN") and "json_each" not in line], plan
+
+
+@pytest.mark.untraced
 @pytest.mark.slow
 def test_a_page_among_100_000_processes_takes_5_ms_at_most(tmp_path):
     """Half of them finished roots of one class, half waiting children of another: the worst for any single index."""
