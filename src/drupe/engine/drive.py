@@ -11,12 +11,11 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 from drupe.core.attributes import FrozenAttributes
-from drupe.core.command import Command, Continue, Kill, Stop, Wait
+from drupe.core.command import Continue, Kill
 from drupe.core.control import DEAD, Posture
 from drupe.core.lifecycle import NEXT, TERMINAL, Trigger
 from drupe.engine import stack, verbs
 from drupe.engine.action import ControlAction
-from drupe.engine.behaviour import Behaviour
 from drupe.engine.life import Halted, Life
 from drupe.engine.turn import turn_of
 from drupe.errors import ClosedError, FencedError, StoreError, StoreUnavailableError
@@ -25,8 +24,7 @@ from drupe.runtime.bridge import current_loop
 
 # A member is looked up slowly, a global is not.
 _FREE, _BUSY = Posture.FREE, Posture.BUSY
-_START, _FINISH = Trigger.START, Trigger.FINISH
-_COMMANDS: Final = {Wait: Trigger.WAIT, Stop: Trigger.FINISH, Kill: Trigger.KILL}
+_START = Trigger.START
 
 
 async def run(life: Life, process: Any, *, steps: int | None = None) -> None:  # noqa: C901 (guards, one a line)
@@ -76,8 +74,8 @@ def _given_up(life: Life, task: "asyncio.Task[Any]", error: BaseException) -> No
 async def _drive(  # noqa: C901, PLR0912, PLR0915 (flat on purpose: a call more is paid at every step)
     life: Life, process: Any, task: "asyncio.Task[Any]", steps: int | None
 ) -> None:
-    turn = turn_of(asyncio.get_running_loop())
-    host, behaviours = life.host, process.behaviours
+    turn = life.turn or turn_of(asyncio.get_running_loop())
+    host, behaviours = life.host, life.behaviours or process.behaviours
     commit = host.commit
     while True:
         if life.halted:
@@ -106,7 +104,7 @@ async def _drive(  # noqa: C901, PLR0912, PLR0915 (flat on purpose: a call more 
             if outcome is stage or type(outcome) is Continue:
                 trigger = stage.continues
             else:
-                trigger, outcome = _verdict(stage, outcome)
+                trigger, outcome = stage.verdict(outcome)
         except asyncio.CancelledError as error:
             if task.cancelling():
                 life.stop_short()
@@ -126,7 +124,7 @@ async def _drive(  # noqa: C901, PLR0912, PLR0915 (flat on purpose: a call more 
             trigger, outcome = _overtake(life, trigger, outcome)
         was = life.state
         pending: Any = None
-        new: Behaviour
+        new: Any
         try:
             state = NEXT[was][trigger]
             new = stage if outcome is stage else behaviours[state](outcome)
@@ -180,16 +178,6 @@ def _overtake(life: Life, trigger: Trigger, outcome: Any) -> tuple[Trigger, Any]
     if life.posture is Posture.KILLING:
         return Trigger.KILL, Kill(life.reason)
     return trigger, outcome
-
-
-def _verdict(stage: Behaviour, outcome: Any) -> tuple[Trigger, Any]:
-    if isinstance(outcome, Command):
-        for kind, trigger in _COMMANDS.items():
-            if isinstance(outcome, kind):
-                return trigger, outcome
-        if isinstance(outcome, Continue):
-            return stage.continues, outcome
-    return _FINISH, Stop(outcome)
 
 
 def start(life: Life, process: Any) -> None:

@@ -1,0 +1,142 @@
+"""Steps: drupe's engine takes them, and what it keeps of a process meanwhile is a `Stepping`.
+
+States are the engine's stages, and what comes of one, the next state, is what the next stage is entered by. A transition stays
+what the process says: `transition_to`, or what was asked for to be done in its place.
+"""
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from drupe.core.control import Posture
+from drupe.core.lifecycle import State
+from drupe.engine import drive
+from drupe.engine.behaviour import Stage
+from drupe.engine.ephemeral import EPHEMERAL
+from drupe.engine.life import Life
+from plumpy.exceptions import ClosedError
+from plumpy.process_states import ProcessState
+
+if TYPE_CHECKING:
+    from plumpy.processes import Process
+
+PROCESS_STACK: ContextVar[list["Process"]] = ContextVar("process stack", default=[])  # noqa: B039 (never changed in place)
+"""The processes whose code runs here, the innermost one last."""
+
+_FREE, _HELD, _OVER = Posture.FREE, Posture.HELD, Posture.OVER
+
+
+class Escaped(BaseException):
+    """Goes through the engine: an error of a step that ends no process, but is raised at whoever has steps taken.
+
+    Args:
+        error: the error.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
+class _Unending:
+    """A slice of time that is never used up: a process gives the loop back when it waits, and only then."""
+
+    def over(self) -> bool:
+        return False
+
+
+class _Other(Stage):
+    """What comes of a step and is no state: None, to stay, or an error."""
+
+    state = State.RUNNING
+
+    def __init__(self, given: Any) -> None:
+        self.given = given
+
+
+def _entered(outcome: Any) -> Stage:
+    return outcome if isinstance(outcome, Stage) else _Other(outcome)
+
+
+class Stepping(Life):
+    """What drupe's engine keeps of a process while it takes steps of it.
+
+    Args:
+        process: the process.
+    """
+
+    host: Any = EPHEMERAL
+    parent: str | None = None
+    born = True
+    turn = _Unending()
+    behaviours: Any = dict.fromkeys(State, _entered)
+
+    def __init__(self, process: "Process") -> None:
+        self.process = process
+        self._look()
+
+    def _look(self) -> None:
+        """See where the process is."""
+        state: Any = self.process._state
+        self.stage, self.state = state, state.state
+        if not state.ALLOWED and state.is_terminal():
+            self.posture = _OVER
+        elif self.process._paused is not None:
+            self.posture = _HELD
+
+    async def nudged(self) -> None:
+        """Wait until the process is played."""
+        paused = self.process._paused
+        if paused is not None:
+            await paused
+        self.posture = _FREE
+        self._look()
+
+    def before(self, process: "Process", new: Any) -> None:
+        """Make the transition, or what was asked for to be done in its place."""
+        if type(new) is _Other:
+            new = self._given(new.given)
+        action = process._interrupt_action
+        if action is None or action.cancelled():
+            process.transition_to(new)
+        else:
+            action.run(new)
+
+    def _given(self, outcome: Any) -> Any:
+        """Get what a step gave that is no state as what it is: an error that came out of it leads to one."""
+        if not isinstance(outcome, BaseException):
+            return outcome
+        self.process._set_interrupt_action(None)
+        return self.process.create_state(ProcessState.EXCEPTED, outcome, outcome.__traceback__)
+
+    def after(self, process: "Process", new: Any, was: State) -> None:
+        """See what came of it; whoever closed the process takes no more steps of it."""
+        if process._interrupt_action is not None:
+            process._set_interrupt_action(None)
+        self._look()
+        self.halted = process._closed
+
+    async def fail(self, process: "Process", error: Exception, outcome: Any = None) -> None:
+        """Raise why there was no transition: those that end as EXCEPTED do so by themselves."""
+        self.stop_short()
+        raise error
+
+
+async def take(process: "Process", steps: int | None = None) -> None:
+    """Take steps, until the end or so many, or until the process is closed.
+
+    Raises:
+        ClosedError: it is closed already.
+    """
+    if process._closed:
+        raise ClosedError("Process is closed")
+    outer, process._life = process._life, Stepping(process)
+    error = None
+    try:
+        await drive.run(process._life, process, steps=steps)
+    except Escaped as escaped:
+        error = escaped.error
+    finally:
+        process._life = outer
+        process._set_interrupt_action(None)
+    if error is not None:
+        raise error
