@@ -27,11 +27,19 @@ _FREE, _BUSY = Posture.FREE, Posture.BUSY
 _START = Trigger.START
 
 
-async def run(life: Life, process: Any, *, steps: int | None = None) -> None:  # noqa: C901 (guards, one a line)
+async def run(  # noqa: C901 (guards, one a line)
+    life: Life, process: Any, *, steps: int | None = None, bare: bool = False
+) -> None:
     """Take steps until the end (or ``steps`` of them), or until told to halt.
 
     Cancelling the task that does this writes nothing; the step that was interrupted is taken again
     by whoever runs the process next.
+
+    Args:
+        life: the life of the process.
+        process: the process.
+        steps: how many at most.
+        bare: outside of any portal, which a stage enters by itself if it needs one.
     """
     if life.state in TERMINAL:
         return
@@ -48,7 +56,8 @@ async def run(life: Life, process: Any, *, steps: int | None = None) -> None:  #
         if not life.born or life.torn:
             await life.get_ready(process)
         if life.state not in TERMINAL:
-            await portal.enter(_drive(life, process, task, steps), task)
+            driving = _drive(life, process, task, steps)
+            await (driving if bare else portal.enter(driving, task))
     except (StoreError, asyncio.CancelledError) as error:
         _given_up(life, task, error)
         raise

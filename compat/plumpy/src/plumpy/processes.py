@@ -282,14 +282,17 @@ class Process(ProcessHooks, persistence.Savable, metaclass=ProcessStateMachineMe
             return await run_with_portal(callback, *args, **kwargs)
 
     async def _run_state(self) -> Any:
-        """Do, as the current process and in the engine's portal, what is done in the current state: this is paid at every step."""
+        """Do as `_run_task` would with what is done in the current state: this is paid at every step."""
         state = self._state
-        execute = state._execute if getattr(state.execute, "__func__", None) is _EXECUTE else state.execute
+        execute = state.execute
         below = PROCESS_STACK.get()
         PROCESS_STACK.set([*below, self])
         try:
-            answer = execute()
-            return await answer if inspect.iscoroutine(answer) else answer
+            if getattr(execute, "__func__", None) is _EXECUTE:
+                return await (state._execute() if self._life and self._life.in_portal else execute())
+            if _is_async(execute.__func__ if inspect.ismethod(execute) else execute):
+                return await execute()
+            return await run_with_portal(execute)
         except process_states.Interruption as reason:
             # Who asked for it left an action; one that the step raised by itself has none yet.
             if self._interrupt_action is None or self._interrupt_action.cookie is not reason:
@@ -592,6 +595,7 @@ class Process(ProcessHooks, persistence.Savable, metaclass=ProcessStateMachineMe
 
 
 _ENCODE, _DECODE = Process.encode_input_args, Process.decode_input_args
+_is_async = functools.lru_cache(maxsize=256)(inspect.iscoroutinefunction)
 _EXECUTE, _STEP = process_states.Running.execute, Process.step
 
 

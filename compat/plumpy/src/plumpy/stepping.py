@@ -13,6 +13,7 @@ from drupe.engine import drive
 from drupe.engine.behaviour import Stage
 from drupe.engine.ephemeral import EPHEMERAL
 from drupe.engine.life import Life
+from drupe.runtime import portal
 from plumpy.exceptions import ClosedError
 from plumpy.process_states import ProcessState
 
@@ -72,6 +73,7 @@ class Stepping(Life):
 
     def __init__(self, process: "Process") -> None:
         self.process = process
+        self.in_portal = portal.is_open()
         self._look()
 
     def _look(self) -> None:
@@ -132,7 +134,7 @@ async def take(process: "Process", steps: int | None = None) -> None:
     outer, process._life = process._life, Stepping(process)
     error = None
     try:
-        await drive.run(process._life, process, steps=steps)
+        await drive.run(process._life, process, steps=steps, bare=True)  # a process that waits needs no portal
     except Escaped as escaped:
         error = escaped.error
     finally:
