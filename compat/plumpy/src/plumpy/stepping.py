@@ -5,15 +5,16 @@ what the process says: `transition_to`, or what was asked for to be done in its 
 """
 
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from drupe.core.control import Posture
 from drupe.core.lifecycle import State
 from drupe.engine import drive
-from drupe.engine.behaviour import Stage
 from drupe.engine.ephemeral import EPHEMERAL
 from drupe.engine.life import Life
 from drupe.runtime import portal
+from plumpy.base.state_machine import Given
 from plumpy.exceptions import ClosedError
 from plumpy.process_states import ProcessState
 
@@ -45,17 +46,16 @@ class _Unending:
         return False
 
 
-class _Other(Stage):
-    """What comes of a step and is no state: None, to stay, or an error."""
-
-    state = State.RUNNING
-
-    def __init__(self, given: Any) -> None:
-        self.given = given
+class _Raised(Given):
+    """What was raised where a state is executed, which the state itself had no answer to."""
 
 
-def _entered(outcome: Any) -> Stage:
-    return outcome if isinstance(outcome, Stage) else _Other(outcome)
+def _as_it_is(outcome: Any) -> Any:
+    return outcome
+
+
+def _failed(outcome: Any) -> Any:
+    return _Raised(outcome) if isinstance(outcome, BaseException) else outcome
 
 
 class Stepping(Life):
@@ -69,7 +69,7 @@ class Stepping(Life):
     parent: str | None = None
     born = True
     turn = _Unending()
-    behaviours: Any = dict.fromkeys(State, _entered)
+    behaviours: Any = MappingProxyType({**dict.fromkeys(State, _as_it_is), State.EXCEPTED: _failed})
 
     def __init__(self, process: "Process") -> None:
         self.process = process
@@ -92,23 +92,26 @@ class Stepping(Life):
             await paused
         self.posture = _FREE
         self._look()
+        if self.posture is _HELD:  # again: it takes a step all the same
+            self.posture = _FREE
 
     def before(self, process: "Process", new: Any) -> None:
         """Make the transition, or what was asked for to be done in its place."""
-        if type(new) is _Other:
-            new = self._given(new.given)
+        if isinstance(new, Given):
+            new = self._given(new)
         action = process._interrupt_action
         if action is None or action.cancelled():
             process.transition_to(new)
         else:
             action.run(new)
 
-    def _given(self, outcome: Any) -> Any:
-        """Get what a step gave that is no state as what it is: an error that came out of it leads to one."""
-        if not isinstance(outcome, BaseException):
-            return outcome
+    def _given(self, new: Given) -> Any:
+        """Get what there is to make a transition to: an error that was raised leads to a state, and to nothing else."""
+        error = new.given
+        if type(new) is not _Raised:
+            return error
         self.process._set_interrupt_action(None)
-        return self.process.create_state(ProcessState.EXCEPTED, outcome, outcome.__traceback__)
+        return self.process.create_state(ProcessState.EXCEPTED, error, error.__traceback__)
 
     def after(self, process: "Process", new: Any, was: State) -> None:
         """See what came of it; whoever closed the process takes no more steps of it."""

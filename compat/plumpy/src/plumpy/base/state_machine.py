@@ -136,6 +136,19 @@ def _as_event(
     return transition
 
 
+class Given(Stage):
+    """What a state gave and is none: nothing, to stay, or a mistake.
+
+    Args:
+        given: what it gave.
+    """
+
+    state = lifecycle.State.EXCEPTED
+
+    def __init__(self, given: Any) -> None:
+        self.given = given
+
+
 class State(Stage):
     """One state of a machine.
 
@@ -181,8 +194,10 @@ class State(Stage):
         return process._run_state()
 
     def verdict(self, outcome: Any) -> tuple[lifecycle.Trigger, Any]:
-        """Say what it is that a state follows; one that may not is refused by the machine."""
-        return self.TRIGGERS.get(getattr(outcome, "LABEL", None), _FAIL), outcome
+        """Say what it is that a state follows; one that may not, and what is none, is refused by the machine."""
+        if isinstance(outcome, State):
+            return self.TRIGGERS.get(outcome.LABEL, _FAIL), outcome
+        return _FAIL, Given(outcome)
 
     def interrupt(self, reason: Any) -> None:
         """Somebody wants ``reason`` to be raised out of `execute`, if that is possible."""
