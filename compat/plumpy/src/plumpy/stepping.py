@@ -47,11 +47,11 @@ class _Unending:
 
 
 class _Raised(Given):
-    """What was raised where a state is executed, which the state itself had no answer to."""
+    """What was raised where a state is executed: it leads to a state, and nothing that was asked for takes its place."""
 
-
-def _as_it_is(outcome: Any) -> Any:
-    return outcome
+    def next_state(self, machine: Any) -> Any:
+        machine._set_interrupt_action(None)
+        return machine.create_state(ProcessState.EXCEPTED, self.given, self.given.__traceback__)
 
 
 def _failed(outcome: Any) -> Any:
@@ -69,7 +69,7 @@ class Stepping(Life):
     parent: str | None = None
     born = True
     turn = _Unending()
-    behaviours: Any = MappingProxyType({**dict.fromkeys(State, _as_it_is), State.EXCEPTED: _failed})
+    behaviours: Any = MappingProxyType({**dict.fromkeys(State, lambda outcome: outcome), State.EXCEPTED: _failed})
 
     def __init__(self, process: "Process") -> None:
         self.process = process
@@ -98,20 +98,12 @@ class Stepping(Life):
     def before(self, process: "Process", new: Any) -> None:
         """Make the transition, or what was asked for to be done in its place."""
         if isinstance(new, Given):
-            new = self._given(new)
+            new = new.next_state(process)
         action = process._interrupt_action
         if action is None or action.cancelled():
             process.transition_to(new)
         else:
             action.run(new)
-
-    def _given(self, new: Given) -> Any:
-        """Get what there is to make a transition to: an error that was raised leads to a state, and to nothing else."""
-        error = new.given
-        if type(new) is not _Raised:
-            return error
-        self.process._set_interrupt_action(None)
-        return self.process.create_state(ProcessState.EXCEPTED, error, error.__traceback__)
 
     def after(self, process: "Process", new: Any, was: State) -> None:
         """See what came of it; whoever closed the process takes no more steps of it."""

@@ -148,6 +148,10 @@ class Given(Stage):
     def __init__(self, given: Any) -> None:
         self.given = given
 
+    def next_state(self, machine: Any) -> Any:
+        """Get what the machine is to make of it."""
+        return self.given
+
 
 class State(Stage):
     """One state of a machine.
