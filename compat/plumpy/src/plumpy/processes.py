@@ -289,7 +289,7 @@ class Process(ProcessHooks, persistence.Savable, metaclass=ProcessStateMachineMe
         PROCESS_STACK.set([*below, self])
         try:
             if getattr(execute, "__func__", None) is _EXECUTE:
-                return await (state._execute() if self._life and self._life.in_portal else execute())
+                return await state._execute()  # steps are taken in a portal
             if _is_async(execute.__func__ if inspect.ismethod(execute) else execute):
                 return await execute()
             return await run_with_portal(execute)

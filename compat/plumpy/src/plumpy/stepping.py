@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PROCESS_STACK: ContextVar[list["Process"]] = ContextVar("process stack", default=[])  # noqa: B039 (never changed in place)
 """The processes whose code runs here, the innermost one last."""
 
-_FREE, _HELD, _OVER = Posture.FREE, Posture.HELD, Posture.OVER
+_FREE, _HELD, _OVER, _WAITING = Posture.FREE, Posture.HELD, Posture.OVER, State.WAITING
 
 
 class Escaped(BaseException):
@@ -69,6 +69,8 @@ class Stepping(Life):
     parent: str | None = None
     born = True
     turn = _Unending()
+    crossed = False
+    """Whether the process has begun to wait, or ended that, since it was last looked at: portals are for what does not wait."""
     behaviours: Any = MappingProxyType({**dict.fromkeys(State, lambda outcome: outcome), State.EXCEPTED: _failed})
 
     def __init__(self, process: "Process") -> None:
@@ -106,11 +108,14 @@ class Stepping(Life):
             action.run(new)
 
     def after(self, process: "Process", new: Any, was: State) -> None:
-        """See what came of it; whoever closed the process takes no more steps of it."""
+        """See what came of it. The engine halts when the process was closed, and where it goes on within a portal or without."""
         if process._interrupt_action is not None:
             process._set_interrupt_action(None)
         self._look()
-        self.halted = process._closed
+        if process._closed:
+            self.halted = True
+        elif not self.in_portal:
+            self.halted = self.crossed = (was is _WAITING) is not (self.state is _WAITING)
 
     async def fail(self, process: "Process", error: Exception, outcome: Any = None) -> None:
         """Raise why there was no transition: those that end as EXCEPTED do so by themselves."""
@@ -126,10 +131,16 @@ async def take(process: "Process", steps: int | None = None) -> None:
     """
     if process._closed:
         raise ClosedError("Process is closed")
-    outer, process._life = process._life, Stepping(process)
+    life = Stepping(process)
+    outer, process._life = process._life, life
     error = None
     try:
-        await drive.run(process._life, process, steps=steps, bare=True)  # a process that waits needs no portal
+        while True:
+            life.halted = life.crossed = False
+            # A process that waits would only keep a portal from others.
+            await drive.run(life, process, steps=steps, bare=life.in_portal or life.state is _WAITING)
+            if steps is not None or not life.crossed:
+                break
     except Escaped as escaped:
         error = escaped.error
     finally:
