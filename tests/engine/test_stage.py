@@ -31,7 +31,7 @@ class Counting(Process):
 
     def run(self):
         self.left -= 1
-        return Continue(self.run) if self.left else portal.is_open()
+        return Continue(self.run) if self.left else (portal.is_open(), Process.current() is self)
 
 
 class Unending:
@@ -80,9 +80,9 @@ async def test_a_life_may_say_what_is_done_in_each_state():
     assert process.result() == "short"
 
 
-async def test_steps_may_be_taken_outside_of_a_portal():
+async def test_a_portal_and_the_current_process_may_be_left_to_whoever_has_steps_taken():
     within, outside = Counting(), Counting()
     within.left = outside.left = 1
     await drive.run(within._life, within)
     await drive.run(outside._life, outside, bare=True)
-    assert [within.result(), outside.result()] == [True, False]
+    assert [within.result(), outside.result()] == [(True, True), (False, False)]

@@ -27,7 +27,7 @@ _FREE, _BUSY = Posture.FREE, Posture.BUSY
 _START = Trigger.START
 
 
-async def run(  # noqa: C901 (guards, one a line)
+async def run(  # noqa: C901, PLR0912 (guards, one a line)
     life: Life, process: Any, *, steps: int | None = None, bare: bool = False
 ) -> None:
     """Take steps until the end (or ``steps`` of them), or until told to halt.
@@ -39,7 +39,7 @@ async def run(  # noqa: C901 (guards, one a line)
         life: the life of the process.
         process: the process.
         steps: how many at most.
-        bare: outside of any portal, which a stage enters by itself if it needs one.
+        bare: only the steps: a portal, and which process is the current one, are seen to by whoever calls.
     """
     if life.state in TERMINAL:
         return
@@ -51,7 +51,7 @@ async def run(  # noqa: C901 (guards, one a line)
         await _followed(life, process)
         return
     life.driver = task = cast("asyncio.Task[Any]", asyncio.current_task())
-    token = stack.push(weakref.ref(process))
+    token = None if bare else stack.push(weakref.ref(process))
     try:
         if not life.born or life.torn:
             await life.get_ready(process)
@@ -66,7 +66,8 @@ async def run(  # noqa: C901 (guards, one a line)
             raise
     finally:
         life.driver = None
-        stack.restore(token)
+        if token is not None:
+            stack.restore(token)
 
 
 def _given_up(life: Life, task: "asyncio.Task[Any]", error: BaseException) -> None:

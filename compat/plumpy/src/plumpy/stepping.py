@@ -137,8 +137,9 @@ async def take(process: "Process", steps: int | None = None) -> None:
     try:
         while True:
             life.halted = life.crossed = False
+            driving = drive.run(life, process, steps=steps, bare=True)
             # A process that waits would only keep a portal from others.
-            await drive.run(life, process, steps=steps, bare=life.in_portal or life.state is _WAITING)
+            await (driving if life.in_portal or life.state is _WAITING else portal.enter(driving))
             if steps is not None or not life.crossed:
                 break
     except Escaped as escaped:
