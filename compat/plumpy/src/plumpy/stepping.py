@@ -148,4 +148,7 @@ async def take(process: "Process", steps: int | None = None) -> None:
         process._life = outer
         process._set_interrupt_action(None)
     if error is not None:
-        raise error
+        try:
+            raise error
+        finally:
+            error = None  # else this frame and the error would keep each other, and the process
