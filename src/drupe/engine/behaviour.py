@@ -7,7 +7,7 @@ belongs to that stay: the step to run, what is waited for, the result, the error
 """
 
 import asyncio
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from drupe.core.command import Command, Continue, Kill, Stop, Wait
 from drupe.core.failure import Failure
@@ -16,8 +16,8 @@ from drupe.errors import InvalidStateError, KilledError, SnapshotError, Unsavabl
 from drupe.interfaces.host import Signal
 
 
-class Behaviour:
-    """Base of what a process does in a state."""
+class Stage:
+    """What it takes for the engine to take a step: something to run, and what is to follow from what comes of it."""
 
     __slots__ = ()
 
@@ -26,6 +26,35 @@ class Behaviour:
     """What a `Continue` that `run` answers means in this state."""
     idle: ClassVar[bool] = False
     """True when no user code runs in this state: pause and kill act at once instead of at the end of `run`."""
+
+    def run(self, process: Any) -> Any:
+        """Do what is to be done and answer with a command, with this stage itself (once more), or a final result.
+
+        It may be a coroutine function. One that is `idle` answers None when it was interrupted.
+        """
+        raise InvalidStateError(f"a process that is {self.state} takes no step")
+
+    def verdict(self, outcome: Any) -> tuple[Trigger, Any]:
+        """Say what follows from an outcome of `run`, and by what that is entered. A plain `Continue` is not asked about."""
+        if isinstance(outcome, Command):
+            for kind, trigger in _COMMANDS.items():
+                if isinstance(outcome, kind):
+                    return trigger, outcome
+            if isinstance(outcome, Continue):
+                return self.continues, outcome
+        return Trigger.FINISH, Stop(outcome)
+
+    def interrupt(self, reason: str) -> None:
+        """Somebody paused or killed the process while `run` was being awaited: come back soon, if that is possible."""
+
+
+_COMMANDS: Final = {Wait: Trigger.WAIT, Stop: Trigger.FINISH, Kill: Trigger.KILL}
+
+
+class Behaviour(Stage):
+    """Base of what a process does in a state."""
+
+    __slots__ = ()
 
     # --- what whoever keeps the process may ask of a stay ---------------------------------------------------
 
@@ -56,16 +85,6 @@ class Behaviour:
 
     def __init__(self, command: Any) -> None:
         """Enter the state because of ``command``."""
-
-    def run(self, process: Any) -> Any:
-        """Do what is to be done and answer with a command, with this behaviour itself (once more), or a final result.
-
-        It may be a coroutine function. One that is `idle` answers None when it was interrupted.
-        """
-        raise InvalidStateError(f"a process that is {self.state} takes no step")
-
-    def interrupt(self, reason: str) -> None:
-        """Somebody paused or killed the process while `run` was being awaited: come back soon, if that is possible."""
 
     def before(self, process: Any) -> None:
         """Call the state's hook, before the commit."""

@@ -11,12 +11,11 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 from drupe.core.attributes import FrozenAttributes
-from drupe.core.command import Command, Continue, Kill, Stop, Wait
+from drupe.core.command import Continue, Kill
 from drupe.core.control import DEAD, Posture
 from drupe.core.lifecycle import NEXT, TERMINAL, Trigger
 from drupe.engine import stack, verbs
 from drupe.engine.action import ControlAction
-from drupe.engine.behaviour import Behaviour
 from drupe.engine.life import Halted, Life
 from drupe.engine.turn import turn_of
 from drupe.errors import ClosedError, FencedError, StoreError, StoreUnavailableError
@@ -25,15 +24,22 @@ from drupe.runtime.bridge import current_loop
 
 # A member is looked up slowly, a global is not.
 _FREE, _BUSY = Posture.FREE, Posture.BUSY
-_START, _FINISH = Trigger.START, Trigger.FINISH
-_COMMANDS: Final = {Wait: Trigger.WAIT, Stop: Trigger.FINISH, Kill: Trigger.KILL}
+_START = Trigger.START
 
 
-async def run(life: Life, process: Any, *, steps: int | None = None) -> None:  # noqa: C901 (guards, one a line)
+async def run(  # noqa: C901, PLR0912 (guards, one a line)
+    life: Life, process: Any, *, steps: int | None = None, bare: bool = False
+) -> None:
     """Take steps until the end (or ``steps`` of them), or until told to halt.
 
     Cancelling the task that does this writes nothing; the step that was interrupted is taken again
     by whoever runs the process next.
+
+    Args:
+        life: the life of the process.
+        process: the process.
+        steps: how many at most.
+        bare: only the steps: a portal, and which process is the current one, are seen to by whoever calls.
     """
     if life.state in TERMINAL:
         return
@@ -45,12 +51,13 @@ async def run(life: Life, process: Any, *, steps: int | None = None) -> None:  #
         await _followed(life, process)
         return
     life.driver = task = cast("asyncio.Task[Any]", asyncio.current_task())
-    token = stack.push(weakref.ref(process))
+    token = None if bare else stack.push(weakref.ref(process))
     try:
         if not life.born or life.torn:
             await life.get_ready(process)
         if life.state not in TERMINAL:
-            await portal.enter(_drive(life, process, task, steps), task)
+            driving = _drive(life, process, task, steps)
+            await (driving if bare else portal.enter(driving, task))
     except (StoreError, asyncio.CancelledError) as error:
         _given_up(life, task, error)
         raise
@@ -59,7 +66,8 @@ async def run(life: Life, process: Any, *, steps: int | None = None) -> None:  #
             raise
     finally:
         life.driver = None
-        stack.restore(token)
+        if token is not None:
+            stack.restore(token)
 
 
 def _given_up(life: Life, task: "asyncio.Task[Any]", error: BaseException) -> None:
@@ -76,8 +84,8 @@ def _given_up(life: Life, task: "asyncio.Task[Any]", error: BaseException) -> No
 async def _drive(  # noqa: C901, PLR0912, PLR0915 (flat on purpose: a call more is paid at every step)
     life: Life, process: Any, task: "asyncio.Task[Any]", steps: int | None
 ) -> None:
-    turn = turn_of(asyncio.get_running_loop())
-    host, behaviours = life.host, process.behaviours
+    turn = life.turn or turn_of(asyncio.get_running_loop())
+    host, behaviours = life.host, life.behaviours or process.behaviours
     commit = host.commit
     while True:
         if life.halted:
@@ -106,7 +114,7 @@ async def _drive(  # noqa: C901, PLR0912, PLR0915 (flat on purpose: a call more 
             if outcome is stage or type(outcome) is Continue:
                 trigger = stage.continues
             else:
-                trigger, outcome = _verdict(stage, outcome)
+                trigger, outcome = stage.verdict(outcome)
         except asyncio.CancelledError as error:
             if task.cancelling():
                 life.stop_short()
@@ -126,7 +134,7 @@ async def _drive(  # noqa: C901, PLR0912, PLR0915 (flat on purpose: a call more 
             trigger, outcome = _overtake(life, trigger, outcome)
         was = life.state
         pending: Any = None
-        new: Behaviour
+        new: Any
         try:
             state = NEXT[was][trigger]
             new = stage if outcome is stage else behaviours[state](outcome)
@@ -180,16 +188,6 @@ def _overtake(life: Life, trigger: Trigger, outcome: Any) -> tuple[Trigger, Any]
     if life.posture is Posture.KILLING:
         return Trigger.KILL, Kill(life.reason)
     return trigger, outcome
-
-
-def _verdict(stage: Behaviour, outcome: Any) -> tuple[Trigger, Any]:
-    if isinstance(outcome, Command):
-        for kind, trigger in _COMMANDS.items():
-            if isinstance(outcome, kind):
-                return trigger, outcome
-        if isinstance(outcome, Continue):
-            return stage.continues, outcome
-    return _FINISH, Stop(outcome)
 
 
 def start(life: Life, process: Any) -> None:

@@ -33,15 +33,12 @@ from drupe.errors import (
 from drupe.interfaces.host import Host, Signal, Standing
 
 Loop = asyncio.AbstractEventLoop
-
 _LOG: Final = logging.getLogger("drupe.engine")
 _USERS_FAULT: Final = (ChildMismatchError, StatementError, TooLargeError)
 """What a store refuses because of what the process asked for: it ends the process, unlike a store that fails."""
 
-
 # A member is looked up slowly, a global is not.
-_CREATED, _FINISHED, _KILLED = State.CREATED, State.FINISHED, State.KILLED
-_DEAD, _OVER = Posture.KILLED, Posture.OVER
+_CREATED, _FINISHED, _KILLED, _DEAD, _OVER = State.CREATED, State.FINISHED, State.KILLED, Posture.KILLED, Posture.OVER
 
 
 class Halted(BaseException):
@@ -57,6 +54,10 @@ class Life:
     posture: Posture = Posture.FREE
     standing: Standing = Standing()
     stage: Behaviour = Created(None)
+    behaviours: Mapping[State, Any] | None = None
+    """What is done in each state, where that is not what the process says."""
+    turn: Any = None
+    """The slice of time after which its steps give the loop back, where that is not the one that all of the loop share."""
     created: float = 0.0
     generation: int = 0
     cursor: int = 0

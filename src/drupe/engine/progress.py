@@ -44,7 +44,9 @@ def step_of(process: Any) -> str | None:
 def stepping(frame: FrameType | None) -> Stepping | None:
     """Get the step that a thread is in which is at ``frame``; of nested ones the innermost. None if it is in none."""
     for depth, found in enumerate(_down(frame)):
-        if found.f_code is DRIVING:
+        if found.f_code is DRIVING and hasattr(
+            found.f_locals["process"], "kind"
+        ):  # else it is no process of drupe's own
             process = found.f_locals["process"]
             return Stepping(vars(process._life).get("pid"), process.kind, step_of(process), depth)
     return None

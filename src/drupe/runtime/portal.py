@@ -63,7 +63,7 @@ def _relay(portal: greenlet, coro: Coroutine[Any, Any, T] | Generator[Any, Any, 
         wanted = coro.send(None)
         while True:
             try:
-                answer = cast("greenlet", portal.parent).switch(wanted)
+                answer = portal.parent.switch(wanted)  # type: ignore[union-attr]  # who runs in a portal entered it
             except GreenletExit:
                 coro.close()
                 raise
@@ -86,7 +86,7 @@ def enter(coro: Coroutine[Any, Any, T], task: "asyncio.Task[Any] | None" = None)
     task = task or asyncio.current_task()
     here = getcurrent()
     if type(here) is Portal and here.task is task:
-        return cast("T", (yield from coro))
+        return (yield from coro)  # type: ignore[no-any-return]
     portals = _idle.portals
     portal = portals.pop() if portals else Portal()
     portal.task = task
@@ -105,7 +105,7 @@ def enter(coro: Coroutine[Any, Any, T], task: "asyncio.Task[Any] | None" = None)
                 wanted = portal.switch(answer)
         if portal.raised is not None:
             raise portal.raised
-        return cast("T", portal.result)
+        return portal.result  # type: ignore[no-any-return]
     finally:
         if portal.done:
             portal.done, portal.result, portal.raised, portal.task, portal.gr_context = False, None, None, None, None

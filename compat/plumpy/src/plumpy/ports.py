@@ -481,7 +481,7 @@ class PortNamespace(NamespaceOfPorts, Port):
     def pre_process(self, port_values: MutableMapping[str, Any]) -> AttributesFrozendict:
         """Get the values with defaults filled in; ``port_values`` itself is filled too."""
         port: Any
-        for name, port in self.items():
+        for name, port in self._ports.items():
             nested = isinstance(port, PortNamespace)
             if name in port_values:
                 value = port_values[name]
@@ -505,15 +505,18 @@ class PortNamespace(NamespaceOfPorts, Port):
             port_values: the values by name.
             breadcrumbs: the names of the namespaces that this one is in.
         """
-        here = (*breadcrumbs, self.name)
+        looked_into = self.required and (self._ports or self.validator is not None)
         if not port_values:
+            if not looked_into:
+                return None
             port_values = {}
+        here = (*breadcrumbs, self.name)
         if type(port_values) is not dict and not isinstance(port_values, Mapping):
             message = f"specified value is of type {type(port_values)} which is not sub class of `Mapping`"
             return _error(message, here)
         values = dict(port_values)
-        if not values and not (self.required and (self._ports or self.validator is not None)):
-            return None  # there is nothing to look at
+        if not values and not looked_into:
+            return None
         left = values.copy()  # the declared ports take theirs out of it
         error = self.validate_ports(left, here) or self.validate_dynamic_ports(left, breadcrumbs)
         if error or self.validator is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from plumpy import exceptions, persistence
 from plumpy.base.state_machine import StateEntryFailed
-from plumpy.base.utils import call_with_super_check, is_own, super_check
+from plumpy.base.utils import call_with_super_check, super_check
 from plumpy.process_comms import MESSAGE_TEXT_KEY, MessageType
 from plumpy.process_listener import ProcessListener
 from plumpy.process_messages import ProcessMessages
@@ -25,47 +25,47 @@ class ProcessHooks(ProcessMessages):
     def on_entering(self, state: Any) -> None:
         """A state is about to be entered: calls its own hook."""
         label = state.LABEL
-        if label == ProcessState.RUNNING:
+        if label is _RUNNING:
             hook = self.on_run
-            if not is_own(hook, _ON_RUN):
+            if getattr(hook, "__func__", None) is not _ON_RUN:
                 call_with_super_check(hook)
-        elif label == ProcessState.CREATED:
+        elif label is _CREATED:
             call_with_super_check(self.on_create)
-        elif label == ProcessState.WAITING:
+        elif label is _WAITING:
             call_with_super_check(self.on_wait, state.data)
-        elif label == ProcessState.FINISHED:
+        elif label is _FINISHED:
             call_with_super_check(self.on_finish, state.result, state.successful)
-        elif label == ProcessState.KILLED:
+        elif label is _KILLED:
             call_with_super_check(self.on_kill, state.msg)
-        elif label == ProcessState.EXCEPTED:
+        elif label is _EXCEPTED:
             call_with_super_check(self.on_except, state.get_exc_info())
 
     def on_entered(self, from_state: Any) -> None:
         """A state was entered: calls its own hook, then gives news of it."""
         label = self._state.LABEL
-        if label == ProcessState.RUNNING:
+        if label is _RUNNING:
             hook = self.on_running
-            if self._event_helper.listeners or not is_own(hook, _ON_RUNNING):
+            if self._event_helper._listeners or getattr(hook, "__func__", None) is not _ON_RUNNING:
                 call_with_super_check(hook)
-        elif label == ProcessState.WAITING:
+        elif label is _WAITING:
             call_with_super_check(self.on_waiting)
-        elif label == ProcessState.FINISHED:
+        elif label is _FINISHED:
             call_with_super_check(self.on_finished)
-        elif label == ProcessState.EXCEPTED:
+        elif label is _EXCEPTED:
             call_with_super_check(self.on_excepted)
-        elif label == ProcessState.KILLED:
+        elif label is _KILLED:
             call_with_super_check(self.on_killed)
         if self._communicator and isinstance(self.state, enum.Enum):
             self._tell_state(None if from_state is None else from_state.LABEL.value, self.state.value)
 
     def on_exiting(self) -> None:
         """The state is about to be left: calls its own hook."""
-        state = self.state
-        if state == ProcessState.RUNNING:
+        label = self._state.LABEL
+        if label is _RUNNING:
             hook = self.on_exit_running
-            if not is_own(hook, _ON_EXIT_RUNNING):
+            if getattr(hook, "__func__", None) is not _ON_EXIT_RUNNING:
                 call_with_super_check(hook)
-        elif state == ProcessState.WAITING:
+        elif label is _WAITING:
             call_with_super_check(self.on_exit_waiting)
 
     @super_check
@@ -215,6 +215,8 @@ class ProcessHooks(ProcessMessages):
         self._event_helper.fire_event(evt, self, *args, **kwargs)
 
 
+# A member is looked up slowly, a global is not; and this is paid at every step, so that not even `is_own` is called.
+_CREATED, _RUNNING, _WAITING, _FINISHED, _EXCEPTED, _KILLED = ProcessState
 _ON_RUN, _ON_RUNNING = ProcessHooks.on_run, ProcessHooks.on_running
 _ON_EXIT_RUNNING = ProcessHooks.on_exit_running
 

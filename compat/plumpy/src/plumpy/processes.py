@@ -7,7 +7,6 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable, Generator, Hashable, Sequence
-from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -17,7 +16,7 @@ from aio_pika.exceptions import ChannelInvalidStateError as ChannelInvalidStateE
 from aio_pika.exceptions import ConnectionClosed as ConnectionClosed  # programs find it here
 
 from drupe.core.control import RULES, Answer, Effect, Posture, Verb
-from plumpy import copies, events, exceptions, futures, persistence, ports, process_states, utils
+from plumpy import copies, events, exceptions, futures, persistence, ports, process_states, stepping, utils
 from plumpy import process_comms as process_comms
 from plumpy.base import state_machine
 from plumpy.base.state_machine import StateEntryFailed as StateEntryFailed  # this and the next ones are found here too
@@ -33,6 +32,7 @@ from plumpy.process_hooks import ProcessHooks
 from plumpy.process_listener import ProcessListener
 from plumpy.process_spec import ProcessSpec
 from plumpy.process_states import ProcessState
+from plumpy.stepping import PROCESS_STACK, Escaped, Stepping
 from plumpy.utils import PID_TYPE, SAVED_STATE_TYPE, protected
 
 __all__ = ["BundleKeys", "Process", "ProcessSpec", "TransitionFailed"]
@@ -40,8 +40,6 @@ __all__ = ["BundleKeys", "Process", "ProcessSpec", "TransitionFailed"]
 T = TypeVar("T")
 
 _LOGGER = logging.getLogger(__name__)
-PROCESS_STACK: ContextVar[list["Process"]] = ContextVar("process stack", default=[])  # noqa: B039 (never changed in place)
-"""The processes whose code runs here, the innermost one last."""
 
 
 class BundleKeys:
@@ -96,7 +94,8 @@ class Process(ProcessHooks, persistence.Savable, metaclass=ProcessStateMachineMe
     """
 
     _spec_class: type[Any] = ProcessSpec
-    _stepping = False
+    _life: Stepping | None = None
+    """What drupe's engine keeps of it, while it takes steps of it."""
     _interrupt_action: futures.CancellableAction | None = None
 
     __called: bool = False
@@ -222,9 +221,9 @@ class Process(ProcessHooks, persistence.Savable, metaclass=ProcessStateMachineMe
 
     def _fire_state_event(self, hook: Hashable, state: Any) -> None:
         if not self._closed:
-            if hook is _ENTERED:
+            if hook is state_machine.ENTERED:
                 self.on_entered(state)
-            elif hook is _ENTERING:
+            elif hook is state_machine.ENTERING:
                 self.on_entering(state)
             else:
                 self.on_exiting()
@@ -284,17 +283,28 @@ class Process(ProcessHooks, persistence.Savable, metaclass=ProcessStateMachineMe
 
     async def _run_state(self) -> Any:
         """Do as `_run_task` would with what is done in the current state: this is paid at every step."""
-        execute = self._state.execute
+        state = self._state
+        execute = state.execute
         below = PROCESS_STACK.get()
         PROCESS_STACK.set([*below, self])
         try:
-            if is_own(execute, _CREATED):  # it calls nobody
-                return execute()
+            if getattr(execute, "__func__", None) is _EXECUTE:
+                return await state._execute()  # steps are taken in a portal
             if _is_async(execute.__func__ if inspect.ismethod(execute) else execute):
                 return await execute()
             return await run_with_portal(execute)
+        except process_states.Interruption as reason:
+            # Who asked for it left an action; one that the step raised by itself has none yet.
+            if self._interrupt_action is None or self._interrupt_action.cookie is not reason:
+                try:
+                    self._set_interrupt_action_from_exception(reason)
+                except Exception as error:
+                    raise Escaped(error) from None
+        except asyncio.CancelledError as error:
+            raise Escaped(error) from None
         finally:
             PROCESS_STACK.set(below)
+        return None
 
     # --- saving ---------------------------------------------------------------------------------------------------
 
@@ -428,6 +438,10 @@ class Process(ProcessHooks, persistence.Savable, metaclass=ProcessStateMachineMe
             return Posture.PAUSING
         return Posture.BUSY if self._stepping else Posture.FREE
 
+    @property
+    def _stepping(self) -> bool:
+        return self._life is not None and self._life.posture is Posture.BUSY
+
     def _do_pause(self, state_msg: MessageType | None, next_state: Any = None) -> bool:
         """Pause, in the state that follows if there is one."""
         try:
@@ -540,33 +554,15 @@ class Process(ProcessHooks, persistence.Savable, metaclass=ProcessStateMachineMe
     async def step(self) -> None:
         """Take one step, once the process is not paused. What it raises ends the process as EXCEPTED."""
         assert not self.has_terminated(), "Cannot step, already terminated"
-        if self._paused is not None:
-            await self._paused
-        try:
-            self._stepping = True
-            next_state = None
-            try:
-                next_state = await self._run_state()
-            except process_states.Interruption as reason:
-                # Who asked for it left an action; one that the step raised by itself has none yet.
-                if self._interrupt_action is None or self._interrupt_action.cookie is not reason:
-                    self._set_interrupt_action_from_exception(reason)
-            except Exception as error:
-                next_state = self.create_state(ProcessState.EXCEPTED, error, error.__traceback__)
-                self._set_interrupt_action(None)
-            action = self._interrupt_action
-            if action is not None and not action.cancelled():
-                action.run(next_state)
-            else:
-                self.transition_to(next_state)
-        finally:
-            self._stepping = False
-            self._set_interrupt_action(None)
+        await stepping.take(self, 1)
 
     async def step_until_terminated(self) -> None:
         """Take steps until the end."""
         while not self.has_terminated():
-            await self.step()
+            if is_own(self.step, _STEP):
+                await stepping.take(self)
+            else:
+                await self.step()
 
     # --- outputs --------------------------------------------------------------------------------------------------
 
@@ -598,10 +594,9 @@ class Process(ProcessHooks, persistence.Savable, metaclass=ProcessStateMachineMe
         self.on_output_emitted(output_port, value, dynamic)
 
 
-_ENTERED, _ENTERING = state_machine.StateEventHook.ENTERED_STATE, state_machine.StateEventHook.ENTERING_STATE
 _ENCODE, _DECODE = Process.encode_input_args, Process.decode_input_args
-_CREATED = process_states.Created.execute
 _is_async = functools.lru_cache(maxsize=256)(inspect.iscoroutinefunction)
+_EXECUTE, _STEP = process_states.Running.execute, Process.step
 
 
 def _declared_namespace(namespace: ports.PortNamespace, names: list[str]) -> tuple[ports.PortNamespace, list[str]]:

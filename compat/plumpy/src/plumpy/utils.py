@@ -27,6 +27,8 @@ class Frozendict(Mapping[str, Any]):
     """A dictionary that cannot be changed; it takes what `dict` takes."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if len(args) == 1 and type(args[0]) in _FROZEN:  # copied as fast as a dictionary
+            args = (args[0]._dict,)
         self._dict: dict[str, Any] = dict(*args, **kwargs)
         self._hash: int | None = None
 
@@ -79,6 +81,9 @@ class AttributesFrozendict(Frozendict):
 
     def __dir__(self) -> list[str]:
         return list(self)
+
+
+_FROZEN = (Frozendict, AttributesFrozendict)
 
 
 class AttributesDict(types.SimpleNamespace):

@@ -8,7 +8,7 @@ import warnings
 
 from scenarios import telling
 
-MODULES = ("control", "declared", "lifecycles", "machines", "messages", "nesting", "outlines", "saving")
+MODULES = ("control", "declared", "lifecycles", "machines", "messages", "nesting", "outlines", "saving", "stepping")
 
 
 PATIENCE = 20

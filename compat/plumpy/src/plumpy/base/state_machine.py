@@ -13,7 +13,9 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, ClassVar
 
-from plumpy.base.utils import call_with_super_check, is_own, super_check
+from drupe.core import lifecycle
+from drupe.engine.behaviour import Stage
+from plumpy.base.utils import call_with_super_check, super_check
 from plumpy.futures import Future
 
 __all__ = ["StateMachine", "StateMachineMeta", "TransitionFailed", "event"]
@@ -134,7 +136,24 @@ def _as_event(
     return transition
 
 
-class State:
+class Given(Stage):
+    """What a state gave and is none: nothing, to stay, or a mistake.
+
+    Args:
+        given: what it gave.
+    """
+
+    state = lifecycle.State.EXCEPTED
+
+    def __init__(self, given: Any) -> None:
+        self.given = given
+
+    def next_state(self, machine: Any) -> Any:
+        """Get what the machine is to make of it."""
+        return self.given
+
+
+class State(Stage):
     """One state of a machine.
 
     Args:
@@ -144,6 +163,11 @@ class State:
     LABEL: ClassVar[Any] = None
     ALLOWED: ClassVar[set[Any]] = set()
     """The labels of the states that may follow; a state without any is terminal."""
+
+    state = lifecycle.State.RUNNING
+    """What this is to drupe's engine."""
+    TRIGGERS: ClassVar[dict[Any, lifecycle.Trigger]] = {}
+    """What it is to drupe's engine that a state with this label follows."""
 
     @classmethod
     def is_terminal(cls) -> bool:
@@ -169,6 +193,19 @@ class State:
     def execute(self) -> Any:
         """Do what is done in this state and get the next one, or None when there is none."""
 
+    def run(self, process: Any) -> Any:
+        """Have the machine do what is done in this state."""
+        return process._run_state()
+
+    def verdict(self, outcome: Any) -> tuple[lifecycle.Trigger, Any]:
+        """Say what it is that a state follows; one that may not, and what is none, is refused by the machine."""
+        if isinstance(outcome, State):
+            return self.TRIGGERS.get(outcome.LABEL, _FAIL), outcome
+        return _FAIL, Given(outcome)
+
+    def interrupt(self, reason: Any) -> None:
+        """Somebody wants ``reason`` to be raised out of `execute`, if that is possible."""
+
     @super_check
     def exit(self) -> None:
         """Called when the state is left."""
@@ -182,19 +219,19 @@ class State:
     def do_enter(self) -> None:
         """Enter the state."""
         enter = self.enter
-        if not is_own(enter, _ENTER):
+        if getattr(enter, "__func__", None) is not _ENTER:
             call_with_super_check(enter)
         self.in_state = True
 
     def do_exit(self) -> None:
         """Leave the state."""
         leave = self.exit
-        if not is_own(leave, _EXIT) or self.is_terminal():
+        if getattr(leave, "__func__", None) is not _EXIT or not self.ALLOWED:
             call_with_super_check(leave)
         self.in_state = False
 
 
-_ENTER, _EXIT = State.enter, State.exit
+_ENTER, _EXIT, _FAIL = State.enter, State.exit, lifecycle.Trigger.FAIL
 
 
 class StateEventHook(enum.Enum):
@@ -208,6 +245,10 @@ class StateEventHook(enum.Enum):
     """After a state was entered; with the one before, None if there was none."""
     EXITING_STATE = 2
     """Before a state is left; with the one that follows."""
+
+
+# A member is looked up slowly, a global is not.
+ENTERING, ENTERED, EXITING = StateEventHook
 
 
 class StateMachineMeta(type):
@@ -232,7 +273,8 @@ class StateMachine(metaclass=StateMachineMeta):
     @classmethod
     def get_states_map(cls) -> dict[Hashable, type[State]]:
         """Get the state classes by label."""
-        cls.__ensure_built()
+        if not cls.__dict__.get("sealed", False):
+            cls.__ensure_built()
         assert cls._STATES_MAP is not None
         return cls._STATES_MAP
 
@@ -370,7 +412,7 @@ class StateMachine(metaclass=StateMachineMeta):
     def create_state(self, state_label: Hashable, *args: Any, **kwargs: Any) -> Any:
         """Get a new state by its label; raises `ValueError` for an unknown one."""
         try:
-            return self.get_states_map()[state_label](self, *args, **kwargs)
+            return (self._STATES_MAP or self.get_states_map())[state_label](self, *args, **kwargs)
         except KeyError:
             raise ValueError(f"{state_label} is not a valid state") from None
 
@@ -387,12 +429,12 @@ class StateMachine(metaclass=StateMachineMeta):
             return
         if next_state.LABEL not in current.ALLOWED:
             raise RuntimeError(f"Cannot transition from {current.LABEL} to {next_state.label}")
-        self._fire_state_event(StateEventHook.EXITING_STATE, next_state)
+        self._fire_state_event(EXITING, next_state)
         current.do_exit()
 
     def _enter_next_state(self, next_state: State) -> None:
         last_state = self._state
-        self._fire_state_event(StateEventHook.ENTERING_STATE, next_state)
+        self._fire_state_event(ENTERING, next_state)
         next_state.do_enter()
         self._state = next_state
-        self._fire_state_event(StateEventHook.ENTERED_STATE, last_state)
+        self._fire_state_event(ENTERED, last_state)
