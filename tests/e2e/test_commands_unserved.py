@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.cli.shell import ENVIRONMENT, Shell, line_with, worker
+from tests.cli.shell import Shell, environment, line_with, worker
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +45,7 @@ def left(drupe):
     text = flows.read_text()
     flows.write_text(text + ONCE.format(3))
     made = subprocess.run(
-        [sys.executable, "-c", MAKE], cwd=drupe.folder, env=ENVIRONMENT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", MAKE], cwd=drupe.folder, env=environment(), capture_output=True, text=True, check=True
     )
     flows.write_text(text + ONCE.format(2))
     return made.stdout.strip()
