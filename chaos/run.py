@@ -106,7 +106,7 @@ class Run:
                 worker.start()
             async with open_remote(settings) as remote:
                 with (self._folder / "told.jsonl").open("w") as told:
-                    await remote.communicator.subscribe_broadcast(partial(_write_down, told))
+                    await remote.communicator.subscribe_broadcast(partial(_write_down, told), _tells_of_states)
                     await self._submit_and_harm(remote.controller)
                     await asyncio.gather(*(worker.drain(again=False) for worker in self._workers))
         finally:
@@ -220,6 +220,10 @@ class Run:
                 return
             for _ in range(10):
                 await self._look()
+
+
+def _tells_of_states(_: str | None, subject: str | None) -> bool:
+    return subject is not None and subject.startswith(announcement.SUBJECT)
 
 
 def _write_down(told: TextIO, message: Broadcast) -> None:
