@@ -35,6 +35,7 @@ def lines(verdict: Verdict, seconds: float) -> Iterator[str]:
         )
         yield _line("seconds past its deadline, of the latest call", f"{verdict.latest:.2f}")
     yield _times("seconds until a killed worker's process goes on", verdict.taken_over)
+    yield _times("  of these, where another was at work all the while", verdict.beside)
     yield _times("seconds until a frozen worker's process goes on", verdict.thawed)
     yield ""
     for problem, words in PROBLEMS.items():

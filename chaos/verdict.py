@@ -1,5 +1,6 @@
 """Whether what was promised was kept, from the evidence alone. Nothing of drupe is used here, nor believed."""
 
+import math
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -58,6 +59,8 @@ class Verdict:
     examples: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     taken_over: list[float] = field(default_factory=list)
     """Seconds from a SIGKILL until each process that the worker had took its next step elsewhere, ascending."""
+    beside: list[float] = field(default_factory=list)
+    """Those of them in which some other worker was at work all the while: it had begun a step before, and was left alone."""
     thawed: list[float] = field(default_factory=list)
     """Likewise from a freeze."""
 
@@ -179,6 +182,7 @@ def _judge_calls(verdict: Verdict, evidence: Evidence) -> None:
 
 def _time_take_overs(verdict: Verdict, evidence: Evidence, effects: dict[str, list[Effect]]) -> None:
     killed, frozen = _times(evidence, "killed"), _times(evidence, "frozen")
+    at_work = _at_work(evidence)
     for done in effects.values():
         for before, after in pairwise(done):
             if after.token != before.token + 1 or after.worker == before.worker:
@@ -186,10 +190,26 @@ def _time_take_overs(verdict: Verdict, evidence: Evidence, effects: dict[str, li
             for times, found in ((killed, verdict.taken_over), (frozen, verdict.thawed)):
                 at = bisect_left(times[before.worker], before.at)
                 if at < len(times[before.worker]) and times[before.worker][at] < after.at:
-                    found.append((after.at - times[before.worker][at]) / 1e9)
+                    hit = times[before.worker][at]
+                    found.append((after.at - hit) / 1e9)
+                    if times is killed and any(begun < hit and after.at < gone for begun, gone in at_work):
+                        verdict.beside.append(found[-1])
                     break
     verdict.taken_over.sort()
+    verdict.beside.sort()
     verdict.thawed.sort()
+
+
+def _at_work(evidence: Evidence) -> list[tuple[int, float]]:
+    """Get from when until when each worker was at work: from its first step until something was done to it."""
+    begun: dict[int, int] = {}
+    for effect in evidence.effects:
+        begun[effect.worker] = min(begun.get(effect.worker, effect.at), effect.at)
+    gone: dict[int, float] = {}
+    for note in evidence.notes:
+        if note.what in ("killed", "frozen", "drained"):
+            gone.setdefault(int(note.whom), note.at)
+    return [(at, gone.get(worker, math.inf)) for worker, at in begun.items()]
 
 
 def _times(evidence: Evidence, what: str) -> dict[int, list[int]]:

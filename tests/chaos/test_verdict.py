@@ -44,6 +44,7 @@ def test_what_went_well_is_counted_and_blamed_for_nothing():
     assert verdict.problems == {}
     assert (verdict.processes, verdict.steps, verdict.effects, verdict.repeated) == (1, 5, 5, 1)
     assert verdict.taken_over == [0.75]
+    assert verdict.beside == []
     assert verdict.thawed == []
 
 
@@ -160,6 +161,24 @@ def test_the_time_after_a_freeze_is_counted_by_itself():
     notes = [Note(0, "submitted", "p"), Note(int(3.5 * SECOND), "frozen", "10")]
 
     assert judge(evidence(notes=notes)).thawed == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("begins", "done_to_it", "counts"),
+    [
+        (3.0, [], True),
+        (3.3, [], False),
+        (3.0, [Note(int(4.5 * SECOND), "killed", "30")], True),
+        (3.0, [Note(int(3.5 * SECOND), "killed", "30")], False),
+        (3.0, [Note(int(2.0 * SECOND), "frozen", "30"), Note(int(2.5 * SECOND), "continued", "30")], False),
+    ],
+)
+def test_a_take_over_counts_by_itself_where_another_worker_was_at_work_all_the_while(begins, done_to_it, counts):
+    """Where all were killed at once, what is measured is how soon a program starts."""
+    given = evidence()
+    beside = Effect(int(begins * SECOND), 30, "other", 1, "other/1", 1, 0)
+    found = judge(replace(given, effects=sorted([*given.effects, beside]), notes=sorted([*given.notes, *done_to_it])))
+    assert (found.taken_over, found.beside) == ([0.75], [0.75] if counts else [])
 
 
 def test_a_percentile_is_one_of_the_values():
