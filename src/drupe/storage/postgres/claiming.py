@@ -1,13 +1,12 @@
 """Claiming many at once: see `Store.claim_many`. Rows that somebody else is writing are skipped, so nobody waits for anybody."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from drupe.core.lifecycle import TERMINAL
-from drupe.core.record import Checkpoint, Claimed
-from drupe.errors import CorruptedError
+from drupe.core.record import Claimed
 from drupe.storage import rule
-from drupe.storage.digest import verified
+from drupe.storage.claiming import whole
 from drupe.storage.postgres import inbox, ownership, row
 from drupe.storage.postgres.column import Texts
 from drupe.storage.postgres.transaction import Touched, Transaction, Write, one_by_one
@@ -33,7 +32,7 @@ def _claim_many(tx: Transaction, asked: Asked) -> list[Claimed]:
         raise rule.not_joined(owner)
     wanted = Texts(sorted({pid for pid in pids if rule.is_pid(pid)}))
     _bury_the_dead(tx, wanted, owner, dead)
-    found = list(_going_on(tx, wanted, owner))
+    found = list(whole(tx.execute(_GOING_ON, (wanted, owner, _ENDS)).fetchall(), row.to_record))
     before = rule.epochs(tx.lost)
     kept = [one for one in found if one.record.owner == owner and before.get(one.record.pid) == one.record.epoch]
     free = [one for one in found if one.record.owner is None]
@@ -54,18 +53,6 @@ def _bury_the_dead(tx: Transaction, wanted: Texts, owner: str, dead: Collection[
             not ownership.is_alive(tx, holder, locking=True) or holder in dead
         ):
             ownership.bury(tx, holder)
-
-
-def _going_on(tx: Transaction, wanted: Texts, owner: str) -> Iterator[Claimed]:
-    """Get those of some processes that go on once somebody holds them, without what was asked of them, and lock their rows."""
-    for at, hashed, body, given, inputs, *columns in tx.execute(_GOING_ON, (wanted, owner, _ENDS)).fetchall():
-        try:
-            record = row.to_record(columns)
-            pid, seq = record.pid, record.seq
-            last = Checkpoint(pid=pid, seq=seq, at=at, body=verified(pid, f"checkpoint {seq}", hashed, body))
-            yield Claimed(record, last, verified(pid, "inputs", given, inputs), ())
-        except CorruptedError:  # whoever asks for it alone hears why
-            continue
 
 
 def _pids(claimed: Iterable[Claimed]) -> Texts:

@@ -1,14 +1,13 @@
 """Claiming many at once: see `Store.claim_many`. All it takes to go on is read in the same few statements."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from drupe.core.lifecycle import LIVING
-from drupe.core.record import Checkpoint, Claimed
-from drupe.errors import CorruptedError
+from drupe.core.record import Claimed
 from drupe.storage import rule
-from drupe.storage.digest import verified
+from drupe.storage.claiming import whole
 from drupe.storage.sqlite import checkpoint, inbox, ownership, row
 from drupe.storage.sqlite.transaction import Transaction
 
@@ -28,7 +27,8 @@ def claim_many(tx: Transaction, asked: tuple[Sequence[str], str, frozenset[str]]
     """See `Store.claim_many`."""
     pids, owner, dead = asked
     ownership.check_joined(tx, owner)
-    found = list(_going_on(tx, pids))
+    rows = tx.execute(_GOING_ON, (json.dumps([*dict.fromkeys(pids)]),)).fetchall()
+    found = list(whole(rows, row.to_record))
     before = rule.epochs(tx.lost)
     kept = [one for one in found if one.record.owner == owner and before.get(one.record.pid) == one.record.epoch]
     holders = {one.record.owner for one in found} - {None, owner}
@@ -42,20 +42,6 @@ def claim_many(tx: Transaction, asked: tuple[Sequence[str], str, frozenset[str]]
     claimed = kept + [one._replace(record=rule.claimed(one.record, owner)) for one in free]
     orders = inbox.orders_to(tx.execute, _pids(claimed))
     return [one._replace(orders=tuple(orders.get(one.record.pid, ()))) for one in claimed]
-
-
-def _going_on(tx: Transaction, pids: Iterable[str]) -> Iterator[Claimed]:
-    """Get those of some processes that go on once somebody holds them, without what was asked of them."""
-    for at, hashed, body, given, inputs, *columns in tx.execute(
-        _GOING_ON, (json.dumps([*dict.fromkeys(pids)]),)
-    ).fetchall():
-        try:
-            record = row.to_record(columns)
-            pid, seq = record.pid, record.seq
-            last = Checkpoint(pid=pid, seq=seq, at=at, body=verified(pid, f"checkpoint {seq}", hashed, body))
-            yield Claimed(record, last, verified(pid, "inputs", given, inputs), ())
-        except CorruptedError:  # whoever asks for it alone hears why
-            continue
 
 
 def _pids(claimed: Iterable[Claimed]) -> str:
