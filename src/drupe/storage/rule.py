@@ -183,7 +183,7 @@ def woken(row: Record) -> Record:
 def can_go_on(row: Record, now: float) -> bool:
     """Tell whether there is something to do for whoever holds it."""
     due = row.wake_at is not None and row.wake_at <= now
-    return row.state not in TERMINAL and not row.paused and (not row.parked or due)
+    return goes_on(row) and (not row.parked or due)
 
 
 def claimed(row: Record, owner: str) -> Record:

@@ -48,10 +48,7 @@ def _claim_many(tx: Transaction, asked: Asked) -> list[Claimed]:
 def _bury_the_dead(tx: Transaction, wanted: Texts, owner: str, dead: Collection[str]) -> None:
     """Bury those who hold some processes and have died."""
     for (holder,) in tx.execute(_HOLDERS, (wanted, owner)).fetchall():
-        # Looked at once more, when nobody can renew it any more; and locked, whoever says that it is dead.
-        if (holder in dead or not ownership.is_alive(tx, holder)) and (
-            not ownership.is_alive(tx, holder, locking=True) or holder in dead
-        ):
+        if ownership.is_lost(tx, holder, dead):
             ownership.bury(tx, holder)
 
 

@@ -121,6 +121,13 @@ def is_alive(tx: Transaction, owner: str, *, locking: bool = False) -> bool:
     return found is not None and bool(found[0])
 
 
+def is_lost(tx: Transaction, owner: str, dead: Collection[str]) -> bool:
+    """Tell whether an owner is to lose what it holds. It is locked before: nobody can renew its lease any more."""
+    if owner not in dead and is_alive(tx, owner):
+        return False
+    return not is_alive(tx, owner, locking=True) or owner in dead
+
+
 # --- claims ------------------------------------------------------------------------------------------------
 
 
@@ -174,9 +181,8 @@ def locked(
     seen = row.find(tx.execute, pid)
     if seen is None:
         return None, False
-    holder, lost = seen.owner, False
-    if holder is not None and holder != claimer and (holder in dead or not is_alive(tx, holder)):
-        lost = not is_alive(tx, holder, locking=True) or holder in dead
+    holder = seen.owner
+    lost = holder is not None and holder != claimer and is_lost(tx, holder, dead)
     found = row.find_all(tx.execute, [pid], "FOR NO KEY UPDATE").get(pid)
     if found is None or found.owner != holder:
         raise RacedError
