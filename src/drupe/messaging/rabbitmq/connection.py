@@ -5,6 +5,7 @@ lost is sent again over the next one, with the same id: it may arrive twice, and
 """
 
 import asyncio
+import itertools
 import logging
 import ssl
 from random import Random
@@ -26,6 +27,8 @@ PATIENCE: Final = 30.0
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
 _IN_FLIGHT: Final = 1024
+_MOST_CHANNELS: Final = 65535
+"""Of a broker that names no limit of its own: their numbers have 16 bits (AMQP 0-9-1, section 4.2.3)."""
 _LOST: Final = (AMQPError, OSError, RuntimeError)
 """What aiormq raises when a connection or channel ends under a call."""
 
@@ -70,6 +73,7 @@ class Connection:
         self._owner: Restored
         self._connection: Any = None
         self._publisher: Publisher
+        self._numbers: itertools.cycle[int]
         self._up = asyncio.Event()
         self._down = asyncio.Event()
         self._closed = False
@@ -119,6 +123,8 @@ class Connection:
         )
         self._down.clear()
         self._connection.close_callbacks.add(self._lost)
+        most = self._connection.transport.connection.connection_tune.channel_max or _MOST_CHANNELS
+        self._numbers = itertools.cycle(range(1, most + 1))
         self._publisher = Publisher(await self.channel(confirms=True))
         await self._owner.restore()
         if not self._down.is_set():
@@ -170,8 +176,17 @@ class Connection:
         """Get a new channel of the present connection."""
         if self._connection is None:
             raise ConnectionClosed(320, "there is no connection now")
-        channel = await self._connection.channel(publisher_confirms=confirms)
+        channel = await self._connection.channel(self._next_number(), publisher_confirms=confirms)
         return await channel.get_underlay_channel()
+
+    def _next_number(self) -> int | None:
+        """Take numbers in turn; None if all are in use.
+
+        aiormq would take one anew as soon as it reads that the broker closed a channel, and can open the next one before it
+        has agreed to that; then the broker ends the connection. A round later that is long over.
+        """
+        used = self._connection.transport.connection.channels
+        return next((number for number in itertools.islice(self._numbers, _MOST_CHANNELS) if number not in used), None)
 
     async def publish(
         self,

@@ -29,6 +29,8 @@ class Names:
         self._channel: Channel = None
         self._asked: list[tuple[str, asyncio.Future[None]]] = []
         self._binding: asyncio.Task[None] | None = None
+        self._dead: dict[str, asyncio.Task[None]] = {}
+        self._burial = asyncio.Lock()
 
     async def restore(self, channel: Channel) -> None:
         """Bind everything on a new connection."""
@@ -55,10 +57,21 @@ class Names:
     async def bury(self, queue: str) -> None:
         """Delete the queue of a participant that died: what leads there leads nowhere then.
 
-        It stays while somebody reads it, and while calls wait in it, which it would take along.
+        It stays while somebody reads it, and while calls wait in it, which it would take along. However many calls come back
+        from it at a time, they ask the broker once, and once more for those that came meanwhile.
         """
         if queue == self._queue or not queue.startswith(self._topology.call_queue("").name):
             return
+        if queue not in self._dead:
+            self._dead[queue] = asyncio.get_running_loop().create_task(self._bury_next(queue))
+        await asyncio.wait([self._dead[queue]])
+
+    async def _bury_next(self, queue: str) -> None:
+        async with self._burial:
+            del self._dead[queue]  # whoever asks from here on may know of a call that is out of it only now
+            await self._bury(queue)
+
+    async def _bury(self, queue: str) -> None:
         try:
             channel: Any = await self._connection.channel()
             await channel.queue_delete(queue, if_unused=True, if_empty=True)
