@@ -67,6 +67,7 @@ AROUND = {
 HOST_FREE = {
     ("service/recovery.py", "save"): "a process that could not be brought up to date is paused before it has a host",
     ("service/retrying.py", "create"): "whoever retries holds nothing, before nor after",
+    ("service/queueing.py", "create"): "whoever hands something in leaves it to others",
     ("service/ordering.py", "ask"): "whoever asks holds nothing of the process",
     ("service/overruling.py", "answer"): "nor does who answers for what nobody holds",
 }

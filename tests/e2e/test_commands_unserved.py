@@ -90,6 +90,25 @@ def test_a_class_that_no_worker_has_is_to_be_imported(drupe, left):
     assert f"  nobody goes on with it: {VERSION}; start one that has it: drupe worker --import FILE\n" in found
 
 
+def test_what_lies_in_a_queue_is_looked_at_and_steered_and_run_as_it_was_left(drupe):
+    pids = [drupe.ok("submit", "flows.py:Double", "--input", f"number={number}").out.strip() for number in (1, 2, 3)]
+    killed, paused, left = pids
+    assert f"{left}  flows:Double  created\n  step: run\n  in a queue: no worker has taken it so far\n" in (
+        drupe.ok("status", left).out
+    )
+    assert line_with(drupe.ok("ps").out.splitlines(), left).endswith("in a queue")
+    assert drupe.ok("kill", killed, "--reason", "not needed").out == f"{killed}  killed\n"
+    drupe.ok("pause", paused)
+
+    with worker(drupe):
+        drupe.ok("wait", left)
+        assert "not needed" in drupe("wait", killed).out
+        assert "created, paused" in drupe.ok("status", paused).out
+        drupe.ok("play", paused)
+        drupe.ok("wait", paused)
+    assert "running" not in drupe.ok("history", killed).out
+
+
 def test_what_is_submitted_to_nobody_says_so(drupe):
     words = ("submit", "flows.py:Double", "--input", "number=1")
 

@@ -254,12 +254,18 @@ async def test_it_is_told_while_a_step_blocks_the_worker(left, worker, hub, stor
 async def test_only_what_could_go_on_and_nobody_holds_is_looked_at(store):
     await store.join("here", lease=60)
     await store.join("late", lease=0.0)
-    could = [row("free"), row("left", owner="late"), row("due", parked=True, wake_at=9.0), row("gone", owner="nobody")]
+    could = [
+        row("free"),
+        row("left", owner="late"),
+        row("due", parked=True, wake_at=9.0),
+        row("gone", owner="nobody"),
+        row("queued", parked=True),
+    ]
     others = [
         row("held", owner="here"),
         row("paused", paused=True),
-        row("parked", parked=True),
-        row("early", parked=True, wake_at=11.0),
+        row("parked", parked=True, epoch=1),
+        row("early", parked=True, wake_at=11.0, epoch=1),
         row("over", state=State.FINISHED),
     ]
 

@@ -8,7 +8,7 @@ import pytest
 
 from drupe.core.lifecycle import State
 from drupe.core.message import LaunchRequest, request_body
-from drupe.core.record import Query
+from drupe.core.record import Query, is_queued
 from drupe.engine.process import Process
 from drupe.engine.registry import ClassRegistry, kind_of
 from drupe.errors import (
@@ -24,10 +24,12 @@ from drupe.errors import (
     UnknownProcessError,
 )
 from drupe.messaging.memory import MemoryCommunicator, MemoryHub
+from drupe.runtime.clock import SystemClock
 from drupe.runtime.ids import RandomIds
 from drupe.service.launcher import Launcher
 from drupe.service.launching import Launching
 from drupe.service.news import News
+from drupe.service.queueing import Queueing
 from drupe.service.runner import Runner
 from drupe.service.slots import Slots
 from drupe.storage.memory import MemoryStore
@@ -103,7 +105,9 @@ class Site:
         communicator, news = await self.communicator(), News(poll)
         await news.open(communicator)
         registry = registry or ClassRegistry(Process)
-        return Launching(communicator, store, registry=registry, ids=RandomIds(), news=news, wait=wait)
+        ids = RandomIds()
+        queueing = Queueing(store, clock=SystemClock(), ids=ids)
+        return Launching(communicator, store, registry=registry, ids=ids, queueing=queueing, news=news, wait=wait)
 
     async def communicator(self):
         communicator = MemoryCommunicator(self.hub)
@@ -353,20 +357,27 @@ async def test_a_task_that_is_not_the_workers_any_more_when_it_is_acknowledged_i
     assert (await worker.store.record("one")).epoch == 1
 
 
-async def test_a_process_whose_row_cannot_be_read_for_the_answer_is_run_nevertheless(site, monkeypatch):
-    """It was created and is owned here, so nobody else would."""
+async def test_whoever_asked_hears_that_the_row_of_what_somebody_else_runs_cannot_be_read(site, monkeypatch, gate):
+    """It goes on where it is."""
+    caller, runner = await site.caller(), await site.worker(listens=False)
+    process = await runner.launch(Gated, pid="one")
     worker = await site.worker()
 
     async def record(pid):
         monkeypatch.undo()
         raise StoreUnavailableError("it is being restarted")
 
-    monkeypatch.setattr(worker.store, "record", record)
-    launch = await (await site.caller()).launch(Sum, {"numbers": [1]}, pid="one")
-    with pytest.raises(RemoteError, match="being restarted"):
-        await soon(launch.taken())
+    async def take_over(pid, **given):
+        monkeypatch.setattr(worker.store, "record", record)  # from now on
+        return await take(pid, **given)
 
-    assert await soon(launch._wait("one")) == {"total": 1}
+    take = worker.take_over
+    monkeypatch.setattr(worker, "take_over", take_over)
+    launch = await caller.launch(kind_of(Gated), pid="one")
+    with pytest.raises(RemoteError, match="being restarted"):
+        await soon(launch._receipt.result())
+    gate.open.set()
+    assert await soon(process.wait()) is not None
 
 
 async def test_a_reply_that_is_lost_is_found_in_the_store(site):
@@ -481,8 +492,7 @@ async def test_a_worker_that_stops_takes_nothing_on(site):
     with pytest.raises(DeadlineError):
         await launch.taken(deadline=0.1)
 
-    with pytest.raises(UnknownProcessError):
-        await worker.store.record(launch.pid)
+    assert is_queued(await worker.store.record(launch.pid))
 
 
 class Nothing:

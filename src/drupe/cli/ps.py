@@ -11,7 +11,7 @@ import msgspec
 from drupe.cli.pid import PID, name, resolve, short
 from drupe.cli.session import Session, global_flags, session_of
 from drupe.core.lifecycle import State
-from drupe.core.record import Query, Record, as_json
+from drupe.core.record import Query, Record, as_json, is_queued
 from drupe.core.status import Lack
 from drupe.interfaces.store import Store
 
@@ -110,6 +110,7 @@ def _status(record: Record, lacks: Mapping[str, Lack]) -> str:
     said = (
         [] if lack is None or lack == NOBODY else [lack.said]
     )  # that there is no worker at all is said once, below the list
+    said += ["in a queue"] if is_queued(record) else []
     said += (record.status or "").splitlines()[:1]
     return "; ".join(said)
 

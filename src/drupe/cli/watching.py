@@ -64,6 +64,8 @@ def lines(status: "Status") -> list[str]:
         found.append(f"  status: {status.status}")
     if status.owner is not None:
         found.append(f"  runs at: {status.owner}{'' if status.answered else ' (which did not answer)'}")
+    if status.queued:
+        found.append("  in a queue: no worker has taken it so far")
     if status.lack is not None:
         found.append(f"  nobody goes on with it: {status.lack}")
     if status.orders:

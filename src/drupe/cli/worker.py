@@ -110,7 +110,7 @@ def worker(context: click.Context, /, *, processes: int, alone: bool, ready_file
 def submit(context: click.Context, /, class_path: str, *, file: str | None, pid: str | None, **given: Any) -> int:
     r"""Have a worker run a process; its pid is written at once, whether or not a worker is there yet.
 
-    The task lies in its queue until a worker takes it, and outlives everybody.
+    The process lies in its queue until a worker takes it, and outlives everybody. It can be looked at, paused and killed meanwhile.
 
     \b
     drupe worker &

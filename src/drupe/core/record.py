@@ -44,6 +44,8 @@ class Birth(msgspec.Struct, frozen=True, kw_only=True):
     retry_of: str | None = None
     owner: str | None = None
     """Who owns it from the start, with epoch 1; None leaves it to whoever claims it."""
+    parked: bool = False
+    """Whether nobody is to find it, because it lies in a queue: only who takes its task claims it."""
 
 
 class Fence(msgspec.Struct, frozen=True):
@@ -224,7 +226,13 @@ def birth_record(birth: Birth) -> Record:
         created=birth.created,
         updated=birth.created,
         digest=birth.digest,
+        parked=birth.parked,
     )
+
+
+def is_queued(record: Record) -> bool:
+    """Tell whether a process was handed in and nobody has taken it, or asked anything of it, so far."""
+    return record.parked and record.epoch == 0
 
 
 def is_quarantined(record: Record) -> bool:

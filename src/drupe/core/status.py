@@ -143,6 +143,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its owner was asked and answered; if not, this is what the store says."""
     blocked: Blocked | None = None
     """What keeps its owner from going on, if it does not."""
+    queued: bool = False
+    """Whether it lies in a queue: it was handed in, and no worker has taken it so far."""
     orders: int = 0
     """How many orders to it are not answered yet."""
     lack: Lack | None = None

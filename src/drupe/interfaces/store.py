@@ -203,12 +203,16 @@ class Store(Inbox, Protocol):
         """
         ...
 
-    async def delete(self, pid: str) -> None:
+    async def delete(self, pid: str, *, untouched: bool = False) -> None:
         """Remove a terminal process with its checkpoints and history.
+
+        Args:
+            pid: which.
+            untouched: remove one that nobody has ever held, and no other.
 
         Raises:
             UnknownProcessError: there is no such process.
-            InvalidStateError: it is not terminal.
+            InvalidStateError: it is not terminal, or not untouched.
         """
         ...
 

@@ -40,6 +40,7 @@ from drupe.service.news import News
 from drupe.service.ordering import Handle, Ordering
 from drupe.service.outcome import outcome_of
 from drupe.service.presence import Presence
+from drupe.service.queueing import Queueing
 from drupe.service.retrying import Retrying
 from drupe.service.status import stored_status, with_progress
 from drupe.service.telling import Telling
@@ -90,7 +91,13 @@ class Controller:
         ids = ids or RandomIds()
         self._ordering = Ordering(store, self._news, self._telling, is_dead=is_dead, clock=self._clock, ids=ids)
         self._launching = Launching(
-            communicator, store, registry=ClassRegistry(Process), ids=ids, news=self._news, wait=self.wait
+            communicator,
+            store,
+            registry=ClassRegistry(Process),
+            ids=ids,
+            queueing=Queueing(store, clock=self._clock, ids=ids),
+            news=self._news,
+            wait=self.wait,
         )
 
     async def __aenter__(self) -> Self:

@@ -12,7 +12,7 @@ import msgspec
 
 from drupe.core.lifecycle import TERMINAL
 from drupe.core.message import MAX_KINDS, RepertoireRequest, request_body
-from drupe.core.record import Record
+from drupe.core.record import Record, is_queued
 from drupe.core.snapshot import Snapshot
 from drupe.core.status import Lack, Repertoire
 from drupe.errors import (
@@ -164,7 +164,7 @@ async def living(store: Store, presence: Presence | None) -> tuple[str, ...]:
 def _could_go_on(record: Record, now: float) -> bool:
     if record.state in TERMINAL or record.paused:
         return False
-    return not record.parked or (record.wake_at is not None and record.wake_at <= now)
+    return not record.parked or is_queued(record) or (record.wake_at is not None and record.wake_at <= now)
 
 
 async def _ask(

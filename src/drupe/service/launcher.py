@@ -6,6 +6,7 @@ are registered here. Nothing is imported because a message says so.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -14,14 +15,22 @@ from drupe.core.attributes import AttributeMap
 from drupe.core.codec import CODEC
 from drupe.core.lifecycle import TERMINAL
 from drupe.core.message import ContinueRequest, ExecuteRequest, LaunchRequest, Request, read_request
+from drupe.core.record import Latest
+from drupe.engine.registry import kind_of
 from drupe.errors import (
     CommunicationError,
+    CorruptedError,
+    DefinitionError,
     DuplicateProcessError,
     FencedError,
+    InvalidStateError,
     MessageError,
     OwnedError,
+    SnapshotError,
     StoreUnavailableError,
     TaskRejectedError,
+    UnknownClassError,
+    UnknownProcessError,
 )
 from drupe.interfaces.communicator import IncomingTask
 from drupe.interfaces.registry import Registry
@@ -30,6 +39,8 @@ from drupe.service.slots import Slots
 
 _LOG: Final = logging.getLogger("drupe.service")
 
+_UNFIT: Final = (CorruptedError, DefinitionError, SnapshotError, UnknownClassError)
+"""What keeps a process from being run here, whoever asks for it and however often."""
 _PATIENCE: Final = 5.0
 """Seconds that an acknowledgement may take, before its process is run without."""
 
@@ -69,7 +80,7 @@ class Launcher:
             except (StoreUnavailableError, FencedError) as error:
                 raise TaskRejectedError(f"it cannot be done here now: {error}") from error
             try:
-                await self._answer(task, pid)
+                await self._answer(task, pid, process)
             finally:  # it is held here, so nobody else will run it
                 await self._start(process)
         if process is not None:
@@ -88,36 +99,61 @@ class Launcher:
                 raise MessageError(f"{type(request).__name__}: that is asked of a process, not of a queue")
 
     async def _created(self, pid: str, kind: str, inputs: Mapping[str, Any]) -> Any:
-        process_class = self._registry.find(kind)
         try:
-            return await self._runner.create(process_class, inputs, pid=pid)
-        except DuplicateProcessError:
-            record = await self._runner.store.record(pid)
-            if record.kind != kind:
-                raise
-            stored = process_class.spec().restore_inputs(CODEC.decode(await self._runner.store.inputs(pid)))
-            if not _agree(inputs, stored):
-                raise
-        return await self._taken_over(pid)
+            process_class = self._registry.find(kind)
+            latest = await self._found(pid, process_class, inputs)
+            if latest is None:
+                try:
+                    return await self._runner.create(process_class, inputs, pid=pid)
+                except DuplicateProcessError:  # it came into being meanwhile
+                    if (latest := await self._found(pid, process_class, inputs)) is None:
+                        raise
+            return await self._taken_over(pid, latest)
+        except _UNFIT:
+            await self._withdraw(pid, kind)
+            raise
 
-    async def _taken_over(self, pid: str) -> Any:
+    async def _found(self, pid: str, process_class: Any, inputs: Mapping[str, Any]) -> Latest | None:
+        """Get what was asked for, if it is there.
+
+        Raises:
+            DuplicateProcessError: another process has the pid.
+        """
         try:
-            return await self._runner.take_over(pid)
+            latest = await self._runner.store.latest(pid)
+        except UnknownProcessError:
+            return None
+        if latest.record.kind == kind_of(process_class) and _agree(
+            inputs, process_class.spec().restore_inputs(CODEC.decode(latest.inputs))
+        ):
+            return latest
+        raise DuplicateProcessError(f"there is another process {pid} already, of class {latest.record.kind}")
+
+    async def _withdraw(self, pid: str, kind: str) -> None:
+        """Delete what cannot be run here and was never run: nothing was created, as whoever asked is told."""
+        with contextlib.suppress(UnknownProcessError, InvalidStateError):
+            if (await self._runner.store.record(pid)).kind == kind:
+                await self._runner.store.delete(pid, untouched=True)
+
+    async def _taken_over(self, pid: str, latest: Latest | None = None) -> Any:
+        try:
+            return await self._runner.take_over(pid, latest=latest)
         except OwnedError as error:  # it goes on where it is
             _LOG.debug("%s", error)
             return None
 
-    async def _answer(self, task: IncomingTask, pid: str) -> None:
+    async def _answer(self, task: IncomingTask, pid: str, process: Any) -> None:
+        state = (await self._runner.store.record(pid) if process is None else process).state
         try:
             async with asyncio.timeout(_PATIENCE):  # a broker that is being restarted may never say
-                await task.reply({"pid": pid, "state": (await self._runner.store.record(pid)).state.value})
+                await task.reply({"pid": pid, "state": state.value})
         except (CommunicationError, TimeoutError) as error:  # whoever gets the task next finds the process
             _LOG.info("the task for process %s was done and could not be acknowledged: %s", pid, error)
 
     async def _start(self, process: Any) -> None:
         if process is None or process.state in TERMINAL:
             return
-        if process._life.tenure.resumed:
+        if process._life.tenure.epoch > 1:
             await self._runner.resume(process.pid)  # with what came from it before
         else:
             self._runner.start(process)

@@ -1,7 +1,8 @@
 """The caller's side of launching: a task for whichever worker takes it, and a handle of what becomes of it.
 
 The pid is chosen here. So what was asked for is known before anybody has answered, asking twice makes one process, and
-no half of it can be lost: once the queue has the task, a worker will do all of it.
+no half of it can be lost: once the queue has the task, a worker will do all of it. Where the class is at hand, the process
+is in the store before its task is in the queue, so that it can be looked at, paused and killed while it waits there.
 """
 
 import asyncio
@@ -9,8 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from drupe import errors
-from drupe.core.lifecycle import TERMINAL
-from drupe.core.message import ContinueRequest, ExecuteRequest, LaunchRequest, Request, request_body
+from drupe.core.lifecycle import TERMINAL, State
+from drupe.core.message import ContinueRequest, ExecuteRequest, LaunchRequest, request_body
 from drupe.core.record import Record
 from drupe.engine.process import Process
 from drupe.engine.registry import kind_of
@@ -27,6 +28,7 @@ from drupe.interfaces.registry import Registry
 from drupe.interfaces.store import Store
 from drupe.service.deadline import within
 from drupe.service.news import News
+from drupe.service.queueing import Queueing
 
 _REFUSALS: Final = (
     errors.ClassPathError,
@@ -58,7 +60,7 @@ class Launch:
         *,
         store: Store,
         news: News,
-        done: Callable[[Record], bool] | None,
+        done: Callable[[Record], bool],
         wait: Callable[[str], Awaitable[Any]],
     ) -> None:
         self.pid = pid
@@ -106,16 +108,15 @@ class Launch:
 
     async def _seen(self) -> None:
         """Return when the store says it: no reply comes from where no message does, and one may be lost."""
-        # Of a process that is to be made the reply comes as soon as any news; one that is there may be gone on with unasked.
-        also = () if self._done is None else (self.pid,)
-        await self._news.until(self._receipt.id, self._is_done, also=also, answered=True)
+        # By both: it may be gone on with without anybody's having been asked.
+        await self._news.until(self._receipt.id, self._is_done, also=(self.pid,), answered=True)
 
     async def _is_done(self) -> bool | None:
         try:
             record = await self._store.record(self.pid)
         except UnknownProcessError:
             return None
-        return self._done is None or self._done(record) or None
+        return self._done(record) or None
 
 
 class Launching:
@@ -126,23 +127,26 @@ class Launching:
         store: where they keep their processes; open.
         registry: the classes that are at hand here.
         ids: makes pids.
+        queueing: puts a process in the store for whoever takes its task.
         news: tells when there is something new about a process, or a task.
         wait: waits for the outputs of a process.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each is a part of its own)
         self,
         communicator: Communicator | None,
         store: Store,
         *,
         registry: Registry,
         ids: Ids,
+        queueing: Queueing,
         news: News,
         wait: Callable[[str], Awaitable[Any]],
     ) -> None:
         self._communicator = communicator
         self._store = store
         self._news = news
+        self._queueing = queueing
         self._registry = registry
         self._ids = ids
         self._wait = wait
@@ -155,22 +159,26 @@ class Launching:
         pid: str | None = None,
         queue: str = DEFAULT_QUEUE,
     ) -> Launch:
-        """Have a worker create a process and run it; returns when the queue has the task.
+        """Have a worker run a new process; returns when the queue has the task.
 
         Args:
-            process_class: the class, or its identifier ``module:QualName``, which need not be at hand here.
-            inputs: its inputs; checked here if the class is at hand, else by the worker, with the same error.
+            process_class: the class, or its identifier ``module:QualName``, which need not be at hand here. If it is, the process
+                is created here, and can be looked at, paused, played and killed before a worker has it; else by the worker.
+            inputs: its inputs; checked where it is created, with the same error.
             pid: the pid it is to have, by default a new one. Asking again with the same class, inputs and pid is asking once.
             queue: whose workers.
 
         Raises:
-            InputError: the inputs do not fit; nothing was asked for.
+            InputError: the inputs do not fit; nothing was created, nor asked for; likewise with the following.
             MessageError: class or pid are not what a worker would take, or the inputs are too large for a message.
             UnsavableError: an input could not be read again; names the path.
+            Exception: what `on_create` of the class raised.
             CommunicationError: there is no way to a worker.
+            StoreError: it could not be written.
         """
-        kind, given, pid = self._checked(process_class, inputs, pid)
-        return await self._sent(LaunchRequest(kind=kind, inputs=given, pid=pid), pid, queue)
+        pid = pid or self._ids.pid()
+        request = LaunchRequest(kind=_kind(process_class), inputs=dict(inputs or {}), pid=pid)
+        return await self._queued(request, pid, process_class, queue)
 
     async def execute(
         self,
@@ -181,33 +189,43 @@ class Launching:
         queue: str = DEFAULT_QUEUE,
         deadline: float | None = DEADLINE,
     ) -> Any:
-        """Have a worker create a process and run it, and get its outputs.
+        """Have a worker run a new process, and get its outputs.
 
-        It is one request: whatever becomes of the caller, the process is created and run, or neither.
+        Whatever becomes of the caller once the queue has the task, it is run.
 
         Raises:
             DeadlineError: it has not ended so far; it goes on, and its pid is in the text.
             DrupeError: as in `launch`, `Launch.taken` and `Launch.result`.
         """
-        kind, given, pid = self._checked(process_class, inputs, pid)
-        request = ExecuteRequest(kind=kind, inputs=given, pid=pid)
-        return await (await self._sent(request, pid, queue)).result(deadline=deadline)
+        pid = pid or self._ids.pid()
+        request = ExecuteRequest(kind=_kind(process_class), inputs=dict(inputs or {}), pid=pid)
+        launch = await self._queued(request, pid, process_class, queue)
+        return await launch.result(deadline=deadline)
 
     async def continue_(self, pid: str, *, queue: str = DEFAULT_QUEUE) -> Launch:
         """Have a worker go on with a process, if nobody runs it; one that has ended stays as it is."""
         return await self._sent(
-            ContinueRequest(pid=pid), pid, queue, done=lambda row: row.owner is not None or row.state in TERMINAL
+            request_body(ContinueRequest(pid=pid)),
+            pid,
+            queue,
+            lambda row: row.owner is not None or row.state in TERMINAL,
         )
 
-    def _checked(
-        self, process_class: type[Process] | str, inputs: Mapping[str, Any] | None, pid: str | None
-    ) -> tuple[str, dict[str, Any], str]:
-        given = dict(inputs or {})
+    async def _queued(
+        self, request: LaunchRequest | ExecuteRequest, pid: str, process_class: type[Process] | str, queue: str
+    ) -> Launch:
         known = self._class(process_class) if isinstance(process_class, str) else process_class
         if known is not None:
-            known.spec().prepare_inputs(given)
-        kind = process_class if isinstance(process_class, str) else kind_of(process_class)
-        return kind, given, pid or self._ids.pid()
+            known.spec().prepare_inputs(request.inputs)  # what does not fit says so, before whether it can be sent
+        body = request_body(request)
+        self._reach()
+        new = known is not None and await self._queueing.put(known, request.inputs, pid=pid)
+        try:
+            return await self._sent(body, pid, queue, _is_taken)
+        except DrupeError:
+            if new:
+                await self._queueing.withdraw(pid)
+            raise
 
     def _class(self, kind: str) -> type[Process] | None:
         try:
@@ -215,13 +233,23 @@ class Launching:
         except UnknownClassError:
             return None
 
-    async def _sent(
-        self, request: Request, pid: str, queue: str, *, done: Callable[[Record], bool] | None = None
-    ) -> Launch:
+    def _reach(self) -> Communicator:
         if self._communicator is None:
             raise CommunicationError("workers are asked through a communicator, and this controller was given none")
-        receipt = await self._communicator.task_send(request_body(request), queue=queue)
+        return self._communicator
+
+    async def _sent(self, body: dict[str, Any], pid: str, queue: str, done: Callable[[Record], bool]) -> Launch:
+        receipt = await self._reach().task_send(body, queue=queue)
         return Launch(pid, receipt, store=self._store, news=self._news, done=done, wait=self._wait)
+
+
+def _kind(process_class: type[Process] | str) -> str:
+    return process_class if isinstance(process_class, str) else kind_of(process_class)
+
+
+def _is_taken(row: Record) -> bool:
+    """Whether somebody has a process that was launched, or it was begun, or ended without."""
+    return row.owner is not None or row.state is not State.CREATED
 
 
 def _told(error: RemoteError) -> DrupeError:

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from drupe.core.lifecycle import TERMINAL
-from drupe.core.record import QUARANTINED, Change, Checkpoint, Claimed, Fence, Query, Record
+from drupe.core.record import QUARANTINED, Change, Checkpoint, Claimed, Fence, Latest, Query, Record
 from drupe.core.snapshot import NO_INPUTS, Snapshot
 from drupe.engine import saving
 from drupe.engine.child import Origin
@@ -93,8 +93,12 @@ class StoredRecovery:
         process._life.closed = True
         return process
 
-    async def resume(self, pid: str) -> Any:
+    async def resume(self, pid: str, *, latest: Latest | None = None) -> Any:
         """Own a living process and have it at hand; one that has ended is loaded.
+
+        Args:
+            pid: which.
+            latest: how it was a moment ago, if that was read already.
 
         Raises:
             OwnedError: somebody else runs it.
@@ -106,10 +110,10 @@ class StoredRecovery:
                 (`UpcastError`) leaves the process paused, with the error as its status.
         """
         async with self.taking(pid):
-            return self._host.at_hand(pid) or await self._take_over(pid)
+            return self._host.at_hand(pid) or await self._take_over(pid, latest=latest)
 
-    async def _take_over(self, pid: str, process: Any = None) -> Any:
-        latest = await self._store.latest(pid)
+    async def _take_over(self, pid: str, process: Any = None, *, latest: Latest | None = None) -> Any:
+        latest = latest or await self._store.latest(pid)
         record, snapshot = latest.record, _snapshot_of(latest.checkpoint, latest.inputs)
         if record.state in TERMINAL:
             return await self._bring(process, snapshot, closed=True)

@@ -9,7 +9,7 @@ from typing import Any, Final, Self, TypeVar
 
 from drupe.core.attributes import FrozenAttributes
 from drupe.core.lifecycle import TERMINAL
-from drupe.core.record import Change, Record
+from drupe.core.record import Change, Latest, Record
 from drupe.core.status import Progress
 from drupe.engine.child import Origin
 from drupe.engine.listener import ProcessListener
@@ -247,9 +247,14 @@ class Runner:
         await self._recovery.resume_below(pid)
         return process
 
-    async def take_over(self, pid: str) -> Any:
-        """Own a process and have it at hand, not started; the rest is as in `resume`, which starts it."""
-        return await self._recovery.resume(pid)
+    async def take_over(self, pid: str, *, latest: Latest | None = None) -> Any:
+        """Own a process and have it at hand, not started; the rest is as in `resume`, which starts it.
+
+        Args:
+            pid: which.
+            latest: how it was a moment ago, if that was read already.
+        """
+        return await self._recovery.resume(pid, latest=latest)
 
     async def take_over_many(self, records: Sequence[Record]) -> Resumed:
         """Own those of many processes that can be had and run as they are; see `StoredRecovery.resume_many`."""

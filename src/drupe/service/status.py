@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from drupe.core.lifecycle import TERMINAL
-from drupe.core.record import Record
+from drupe.core.record import Record, is_queued
 from drupe.core.snapshot import Snapshot
 from drupe.core.status import Progress, Status
 from drupe.errors import CorruptedError, SnapshotError, UnknownProcessError
@@ -29,6 +29,7 @@ async def stored_status(store: Store, pid: str) -> Status:
         since=row.updated,
         seq=row.seq,
         owner=row.owner,
+        queued=is_queued(row),
         orders=len(await store.orders(pid)),
     )
 

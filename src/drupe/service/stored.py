@@ -114,7 +114,7 @@ class StoredHost:
             ChildMismatchError: its pid belongs to another class or other inputs.
             FencedError: its parent is not ours any more.
         """
-        birth, snapshot = self._birth(process)
+        birth, snapshot = self.birth(process)
         parent = self.live.get(process.parent)
         fence = None if parent is None else Fence(parent.pid, parent._life.tenure.epoch)
         self._probe("host.create")
@@ -144,7 +144,7 @@ class StoredHost:
         tenure: Tenure = life.tenure
         seq = tenure.seq + 1
         snapshot = self._snapshot(process, stage, standing, event, tenure)
-        born = [(child, *self._birth(child)) for child in life.unborn] if life.unborn else ()
+        born = [(child, *self.birth(child)) for child in life.unborn] if life.unborn else ()
         due = answers(tenure.orders, life.stage, event)
         if event == _RUNNING and life.state is _RUNNING:
             event, detail = "step", life.stage.label()
@@ -236,7 +236,7 @@ class StoredHost:
         past = tenure.last.past
         return snapshot if past is None or entered else msgspec.structs.replace(snapshot, past=past)
 
-    def _birth(self, process: Any) -> tuple[Birth, Snapshot]:
+    def birth(self, process: Any) -> tuple[Birth, Snapshot]:
         life = process._life
         snapshot = saving.snapshot_of(process, origin=1, with_inputs=False)
         inputs = bytes(saving.inputs_of(life))

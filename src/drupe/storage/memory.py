@@ -139,8 +139,8 @@ class MemoryStore:
     def save(self, change: Change) -> Awaitable[None]:
         return self._commit("store.save", self._save(change))
 
-    async def delete(self, pid: str) -> None:
-        await self._commit("store.delete", self._delete(pid))
+    async def delete(self, pid: str, *, untouched: bool = False) -> None:
+        await self._commit("store.delete", self._delete(pid, untouched=untouched))
 
     def _create(self, births: Sequence[Birth], fence: Fence | None) -> Write[list[Record]]:
         if fence is not None:
@@ -171,8 +171,8 @@ class MemoryStore:
                 if row is None:
                     bear(self.state, birth)
 
-    def _delete(self, pid: str) -> Write[None]:
-        rule.check_deletable(self._kept(pid).row)
+    def _delete(self, pid: str, *, untouched: bool) -> Write[None]:
+        rule.check_deletable(self._kept(pid).row, untouched=untouched)
         yield
         del self.state.processes[pid]
         memory_inbox.drop(self.state.letters, pid)

@@ -231,13 +231,15 @@ def check_overrulable(row: Record, change: Change) -> None:
         raise fenced(change, row)
 
 
-def check_deletable(row: Record) -> None:
-    """Refuse a process that lives.
+def check_deletable(row: Record, *, untouched: bool) -> None:
+    """Refuse a process that lives, or, of those that nobody has ever held, all others.
 
     Raises:
-        InvalidStateError: it is not terminal.
+        InvalidStateError: it is not terminal, or not untouched.
     """
-    if row.state not in TERMINAL:
+    if untouched and row.epoch:
+        raise InvalidStateError(f"process {row.pid} is, or was, somebody's already")
+    if not untouched and row.state not in TERMINAL:
         raise InvalidStateError(
             f"process {row.pid} is {row.state}: only one that has ended can be deleted; kill it first"
         )

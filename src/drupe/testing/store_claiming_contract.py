@@ -7,12 +7,12 @@ import pytest
 
 from drupe.core.lifecycle import TERMINAL, State
 from drupe.core.order import Answer, Order, Outcome
-from drupe.core.record import Checkpoint, Fence, Record, Rest, Retention
+from drupe.core.record import Checkpoint, Fence, Record, Rest, Retention, is_queued
 from drupe.errors import FencedError, StoreUnavailableError
 from drupe.interfaces.store import Store
 from drupe.testing.clock import ManualClock
 from drupe.testing.probe import FailAt
-from drupe.testing.store_case import LEASE, ME, OTHER, Place, StoreCase, born, ended, step, walk
+from drupe.testing.store_case import LEASE, ME, OTHER, Place, StoreCase, birth, born, ended, step, walk
 
 
 class StoreClaimingContract(StoreCase):
@@ -114,6 +114,26 @@ class StoreClaimingContract(StoreCase):
         assert await store.claim_many(["p1"], owner=ME) == []
         clock.advance(LEASE / 2)
         assert [one.record.owner for one in await store.claim_many(["p1"], owner=ME)] == [ME]
+
+    # --- what lies in a queue ------------------------------------------------------------------------------------
+
+    async def test_what_lies_in_a_queue_is_found_by_nobody_and_had_by_who_was_told_of_it(self, store: Store) -> None:
+        await store.create([birth(pid, owner=None, parked=True) for pid in ("p1", "p2", "p3")])
+        await born(store, "free", owner=None)
+        row = await store.record("p1")
+        assert (row.owner, row.epoch, row.parked, is_queued(row)) == (None, 0, True, True)
+        assert [row.pid for row in await store.free()] == ["free"]
+        assert (await store.claim("p1", owner=ME)).parked is False
+        (claimed,) = await store.claim_many(["p2"], owner=ME)
+        assert not is_queued(claimed.record)
+        assert [row.pid for row in await store.free()] == ["free"]
+
+    async def test_what_lies_in_a_queue_is_found_by_all_once_something_is_asked_of_it(self, store: Store) -> None:
+        await born(store, "p1", owner=None, parked=True)
+        await store.ask([_signal("go")])
+        (row,) = await store.free()
+        assert row.pid == "p1"
+        assert not is_queued(row)
 
     # --- others ------------------------------------------------------------------------------------------------
 

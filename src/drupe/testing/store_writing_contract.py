@@ -309,6 +309,23 @@ class StoreWritingContract(StoreCase):
             await store.delete("p1")
         assert await store.record("p1") == row
 
+    async def test_what_nobody_has_ever_held_can_be_deleted_and_nothing_else_with_it(self, store: Store) -> None:
+        """Also not what was held and let go of, or has ended since."""
+        for pid in ("queued", "held", "let-go"):
+            await born(store, pid, owner=None, parked=True)
+        await store.claim("held", owner=ME)
+        await store.release(Fence("let-go", (await store.claim("let-go", owner=ME)).epoch))
+        await ended(store, "over")
+        with pytest.raises(InvalidStateError):
+            await store.delete("queued")
+        await store.delete("queued", untouched=True)
+        for pid in ("held", "let-go", "over"):
+            with pytest.raises(InvalidStateError, match="somebody"):
+                await store.delete(pid, untouched=True)
+            assert (await store.record(pid)).epoch == 1
+        with pytest.raises(UnknownProcessError):
+            await store.record("queued")
+
     # --- many at once ------------------------------------------------------------------------------------
 
     async def test_one_refusal_does_not_touch_what_is_committed_together_with_it(self, store: Store) -> None:

@@ -224,8 +224,8 @@ class PostgresStore:
         self._probe("store.save")
         return self._writer.put((write.SAVE, change))
 
-    async def delete(self, pid: str) -> None:
-        await self._write("store.delete", write.DELETE, pid)
+    async def delete(self, pid: str, *, untouched: bool = False) -> None:
+        await self._write("store.delete", write.DELETE, (pid, untouched))
 
     # --- orders ------------------------------------------------------------------------------------------
 

@@ -55,14 +55,15 @@ _SAME: Final = """
 _BEAR: Final = """
     WITH given AS MATERIALIZED (
         SELECT * FROM unnest(%s::text[], %s::text[], %s::int8[], %s::int8[], %s::text[], %s::text[], %s::int8[],
-            %s::text[], %s::float8[], %s::bytea[], %s::text[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::text[])
+            %s::text[], %s::float8[], %s::bytea[], %s::text[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::text[],
+            %s::bool[])
         AS given (pid, kind, version, epoch, owner, parent, generation, retry_of, created, digest, tail,
-            inputs_hash, inputs, hash, body, state)
+            inputs_hash, inputs, hash, body, state, parked)
     ), born AS (
         INSERT INTO process (pid, kind, version, state, paused, seq, epoch, owner, attempts, parent, generation, retry_of,
-            created, updated, digest, tail)
+            created, updated, digest, tail, parked)
         SELECT pid, kind, version, state, FALSE, 1, epoch, owner, 0, parent, generation, retry_of,
-            created, created, digest, tail FROM given
+            created, created, digest, tail, parked FROM given
     ), taken AS (
         INSERT INTO inputs (pid, hash, body) SELECT pid, inputs_hash, inputs FROM given
     ), kept AS (
@@ -304,7 +305,7 @@ def _checked(
 def _bear(tx: Transaction, births: Sequence[Birth]) -> None:
     if not births:
         return
-    tx.notice.free |= any(birth.owner is None for birth in births)
+    tx.notice.free |= any(birth.owner is None and not birth.parked for birth in births)
     tx.execute(
         _BEAR,
         (
@@ -324,6 +325,7 @@ def _bear(tx: Transaction, births: Sequence[Birth]) -> None:
             Blobs([digest(birth.body) for birth in births]),
             Blobs([birth.body for birth in births]),
             Texts([birth.state for birth in births]),
+            Flags([birth.parked for birth in births]),
         ),
     )
 
@@ -341,11 +343,12 @@ def _create_touches(creation: Creation) -> Touched:
 # --- delete ------------------------------------------------------------------------------------------------
 
 
-def _delete(tx: Transaction, pid: str) -> None:
+def _delete(tx: Transaction, asked: tuple[str, bool]) -> None:
     """See `Store.delete`."""
+    pid, untouched = asked
     found = row.find_all(tx.execute, [pid], "FOR UPDATE").get(pid)
     if found is not None:
-        rule.check_deletable(found)
+        rule.check_deletable(found, untouched=untouched)
         for table in _TABLES:
             tx.execute(f"DELETE FROM {table} WHERE pid = %s", (pid,))  # noqa: S608 (one of the above)
     elif not tx.again:
@@ -353,7 +356,7 @@ def _delete(tx: Transaction, pid: str) -> None:
 
 
 def _just_pid(asked: Any) -> Touched:
-    return Touched((asked,))
+    return Touched((asked[0],))
 
 
 SAVE: Final = Write(_save, _save_touches, _is_whole)

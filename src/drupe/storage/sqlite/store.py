@@ -149,8 +149,8 @@ class SqliteStore:
         self._probe("store.save")
         return self._writer.put((write.save, change))
 
-    async def delete(self, pid: str) -> None:
-        await self._write("store.delete", write.delete, pid)
+    async def delete(self, pid: str, *, untouched: bool = False) -> None:
+        await self._write("store.delete", write.delete, (pid, untouched))
 
     # --- orders ------------------------------------------------------------------------------------------
 

@@ -160,11 +160,12 @@ def _bear(tx: Transaction, birth: Birth) -> Record:
     return record
 
 
-def delete(tx: Transaction, pid: str) -> None:
+def delete(tx: Transaction, asked: tuple[str, bool]) -> None:
     """See `Store.delete`."""
+    pid, untouched = asked
     found = row.find(tx.execute, pid)
     if found is not None:
-        rule.check_deletable(found)
+        rule.check_deletable(found, untouched=untouched)
         tx.execute("DELETE FROM process WHERE pid = ?", (pid,))
     elif not tx.again:
         raise rule.unknown(pid)
