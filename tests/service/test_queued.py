@@ -228,3 +228,13 @@ async def test_one_that_lies_in_a_queue_is_not_taken_up_by_who_looks_for_what_no
     store = await yard.store()
     assert await store.free() == []
     assert is_queued(await store.record(launch.pid))
+
+
+async def test_one_whose_task_is_lost_is_found_by_all_once_it_is_played(yard):
+    """Whoever handed it in died before the task was in the queue."""
+    controller = await yard.controller()
+    await controller._launching._queueing.put(Sum, {"numbers": [1]}, pid="one")
+    store = await yard.store()
+    assert await store.free() == []
+    await controller.play("one")
+    assert [row.pid for row in await store.free()] == ["one"]

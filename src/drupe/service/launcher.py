@@ -127,7 +127,8 @@ class Launcher:
             inputs, process_class.spec().restore_inputs(CODEC.decode(latest.inputs))
         ):
             return latest
-        raise DuplicateProcessError(f"there is another process {pid} already, of class {latest.record.kind}")
+        given = f"class {latest.record.kind}" if latest.record.kind != kind_of(process_class) else "other inputs"
+        raise DuplicateProcessError(f"there is another process {pid} already, of {given}")
 
     async def _withdraw(self, pid: str, kind: str) -> None:
         """Delete what cannot be run here and was never run: nothing was created, as whoever asked is told."""
@@ -153,7 +154,7 @@ class Launcher:
     async def _start(self, process: Any) -> None:
         if process is None or process.state in TERMINAL:
             return
-        if process._life.tenure.epoch > 1:
+        if process._life.tenure.epoch > 1 or process._life.generation:
             await self._runner.resume(process.pid)  # with what came from it before
         else:
             self._runner.start(process)
