@@ -11,28 +11,19 @@ from drupe import Continue, Process, State, ToContext, Wait, WorkChain, field
 from drupe.core.message import PauseRequest, PlayRequest
 from drupe.core.order import Order, Outcome
 from drupe.core.record import Query
-from drupe.engine.listener import ProcessListener
 from drupe.errors import (
-    CommunicatorClosedError,
     DeadlineError,
     ExceptedError,
     KilledError,
     UnknownProcessError,
     UnsavableError,
 )
-from drupe.messaging.memory import MemoryCommunicator, MemoryHub
-from drupe.service.controller import Controller
-from drupe.service.desk import Desk
 from drupe.service.presence import Presence
 from drupe.service.runner import Runner
-from drupe.storage.memory import MemoryStore
-from drupe.storage.memory_state import MemoryState
-from drupe.storage.sqlite import SqliteStore
-from drupe.testing.clock import ManualClock
 from drupe.testing.host_case import settle
 from tests.service.samples import Gate, reached, until
+from tests.service.town import Town, a_place
 
-QUICKLY = 0.005
 PATIENCE = 20.0
 YES, NO, LATER = Outcome.APPLIED, Outcome.REFUSED, Outcome.REQUESTED
 
@@ -73,74 +64,9 @@ class Stepping(Process):
         return None
 
 
-class Telling(ProcessListener):
-    """Broadcasts that a process has changed, as a worker does."""
-
-    def __init__(self, communicator):
-        self._communicator = communicator
-        self._tasks = set()
-
-    def _tell(self, process, *_):
-        task = asyncio.get_running_loop().create_task(self._send(process.pid))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _send(self, pid):
-        with contextlib.suppress(CommunicatorClosedError):
-            await self._communicator.broadcast_send(sender=pid, subject="state_changed.x.y")
-
-    on_process_paused = on_process_finished = on_process_killed = on_process_excepted = on_process_waiting = _tell
-
-
-class Town:
-    """Runners and controllers of one store, with or without messages between them."""
-
-    def __init__(self, place, *, messages, polls):
-        self.place = place
-        self.poll = QUICKLY if polls else None
-        self.messages = messages
-        self.clock = ManualClock()
-        self.stack = contextlib.AsyncExitStack()
-        self.hub = None
-
-    async def store(self):
-        store = self.place(clock=self.clock)
-        await store.open()
-        self.stack.push_async_callback(store.close)
-        return store
-
-    async def communicator(self):
-        if not self.messages:
-            return None
-        if self.hub is None:
-            self.hub = MemoryHub((await self.store()).tasks)
-        communicator = MemoryCommunicator(self.hub)
-        await communicator.open()
-        self.stack.push_async_callback(communicator.close)
-        return communicator
-
-    async def runner(self, **given):
-        runner = Runner(self.place(clock=self.clock), poll=self.poll, clock=self.clock, **given)
-        await self.stack.enter_async_context(runner)
-        communicator = await self.communicator()
-        if communicator is not None:
-            await communicator.subscribe_rpc(Desk(runner.attend, runner.account), runner.owner)
-            runner.add_listener(Telling(communicator))
-        return runner
-
-    async def controller(self, **given):
-        controller = Controller(
-            await self.store(), await self.communicator(), poll=self.poll, clock=self.clock, **given
-        )
-        return await self.stack.enter_async_context(controller)
-
-
 @pytest.fixture(params=["memory", "file"])
 def place(request, tmp_path):
-    state = MemoryState()
-    if request.param == "memory":
-        return lambda **given: MemoryStore(state, **given)
-    return lambda **given: SqliteStore(tmp_path / "store.db", durability="process", **given)
+    return a_place(request.param, tmp_path)
 
 
 @pytest.fixture(params=["polling", "messages", "both"])

@@ -1,7 +1,5 @@
 """A process that lies in a queue is a process: all see it, and can pause, play and kill it, with or without a worker."""
 
-import contextlib
-
 import pytest
 
 from drupe import Process, State
@@ -17,17 +15,13 @@ from drupe.errors import (
     UnknownClassError,
     UnknownProcessError,
 )
-from drupe.messaging.memory import MemoryCommunicator, MemoryHub
-from drupe.service.controller import Controller
 from drupe.service.launcher import Launcher
 from drupe.service.runner import Runner
 from drupe.service.slots import Slots
-from drupe.storage.memory import MemoryStore
-from drupe.storage.memory_state import MemoryState
-from drupe.storage.sqlite import SqliteStore
 from drupe.testing.communicator_contract_case import soon
 from drupe.testing.host_case import until
 from tests.service.samples import Sum
+from tests.service.town import Town, a_place
 
 
 class Refusing(Process):
@@ -59,52 +53,22 @@ class NoClasses:
         raise UnknownClassError(f"no class {kind} here")
 
 
-class Yard:
-    """A store, a hub, and who comes to them."""
-
-    def __init__(self, stack, place):
-        self.stack = stack
-        self.place = place
-        self.hub = None
-
-    async def store(self):
-        store = self.place()
-        await store.open()
-        self.stack.push_async_callback(store.close)
-        return store
-
-    async def communicator(self):
-        if self.hub is None:
-            self.hub = MemoryHub((await self.store()).tasks)
-        communicator = MemoryCommunicator(self.hub)
-        await communicator.open()
-        self.stack.push_async_callback(communicator.close)
-        return communicator
-
-    async def controller(self):
-        controller = Controller(await self.store(), await self.communicator(), poll=0.01)
-        return await self.stack.enter_async_context(controller)
+class Yard(Town):
+    """With workers, which take tasks."""
 
     async def worker(self, registry=None):
         registry = registry or ClassRegistry(Process)
-        runner = await self.stack.enter_async_context(Runner(self.place(), registry=registry))
+        runner = await self.runner(registry=registry)
         launcher = Launcher(runner, registry, Slots(runner, 4))
         await (await self.communicator()).subscribe_task(launcher, prefetch=4)
         return runner
 
 
 @pytest.fixture(params=["memory", "file"])
-def place(request, tmp_path):
-    state = MemoryState()
-    if request.param == "memory":
-        return lambda: MemoryStore(state)
-    return lambda: SqliteStore(tmp_path / "store.db", durability="process")
-
-
-@pytest.fixture
-async def yard(place):
-    async with contextlib.AsyncExitStack() as stack:
-        yield Yard(stack, place)
+async def yard(request, tmp_path):
+    yard = Yard(a_place(request.param, tmp_path), messages=True, polls=True)
+    async with yard.stack:
+        yield yard
 
 
 async def test_it_is_there_before_anybody_takes_it_and_its_status_says_so(yard):
@@ -179,6 +143,7 @@ async def test_what_cannot_be_put_in_the_queue_is_not_in_the_store_either(yard, 
 async def test_one_that_was_there_stays_if_it_cannot_be_put_in_the_queue_again(yard, monkeypatch):
     controller = await yard.controller()
     await controller.launch(Sum, {"numbers": [1]}, pid="one")
+    yard.clock.advance(1.0)
 
     async def task_send(*given, **more):
         raise CommunicationError("the broker is away")

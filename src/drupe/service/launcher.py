@@ -23,7 +23,6 @@ from drupe.errors import (
     DefinitionError,
     DuplicateProcessError,
     FencedError,
-    InvalidStateError,
     MessageError,
     OwnedError,
     SnapshotError,
@@ -34,6 +33,7 @@ from drupe.errors import (
 )
 from drupe.interfaces.communicator import IncomingTask
 from drupe.interfaces.registry import Registry
+from drupe.service.queueing import withdraw
 from drupe.service.runner import Runner
 from drupe.service.slots import Slots
 
@@ -132,9 +132,9 @@ class Launcher:
 
     async def _withdraw(self, pid: str, kind: str) -> None:
         """Delete what cannot be run here and was never run: nothing was created, as whoever asked is told."""
-        with contextlib.suppress(UnknownProcessError, InvalidStateError):
+        with contextlib.suppress(UnknownProcessError):
             if (await self._runner.store.record(pid)).kind == kind:
-                await self._runner.store.delete(pid, untouched=True)
+                await withdraw(self._runner.store, pid)
 
     async def _taken_over(self, pid: str, latest: Latest | None = None) -> Any:
         try:
@@ -144,9 +144,9 @@ class Launcher:
             return None
 
     async def _answer(self, task: IncomingTask, pid: str, process: Any) -> None:
-        state = (await self._runner.store.record(pid) if process is None else process).state
         try:
             async with asyncio.timeout(_PATIENCE):  # a broker that is being restarted may never say
+                state = (await self._runner.store.record(pid) if process is None else process).state
                 await task.reply({"pid": pid, "state": state.value})
         except (CommunicationError, TimeoutError) as error:  # whoever gets the task next finds the process
             _LOG.info("the task for process %s was done and could not be acknowledged: %s", pid, error)

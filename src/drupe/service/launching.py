@@ -28,7 +28,7 @@ from drupe.interfaces.registry import Registry
 from drupe.interfaces.store import Store
 from drupe.service.deadline import within
 from drupe.service.news import News
-from drupe.service.queueing import Queueing
+from drupe.service.queueing import Queueing, withdraw
 
 _REFUSALS: Final = (
     errors.ClassPathError,
@@ -224,7 +224,7 @@ class Launching:
             return await self._sent(body, pid, queue, _is_taken)
         except DrupeError:
             if new:
-                await self._queueing.withdraw(pid)
+                await withdraw(self._store, pid)
             raise
 
     def _class(self, kind: str) -> type[Process] | None:

@@ -49,12 +49,13 @@ class Queueing:
             return False
         return row.epoch == 0 and row.created == birth.created
 
-    async def withdraw(self, pid: str) -> None:
-        """Delete a process that nobody has held so far; one that somebody has, or had, stays."""
-        try:
-            await self._store.delete(pid, untouched=True)
-        except (InvalidStateError, UnknownProcessError):
-            pass
-        except StoreError as error:
-            error.add_note(f"process {pid} stays in the store, and nobody is to run it")
-            raise
+
+async def withdraw(store: Store, pid: str) -> None:
+    """Delete a process that nobody has held so far; one that somebody has, or had, stays."""
+    try:
+        await store.delete(pid, untouched=True)
+    except (InvalidStateError, UnknownProcessError):
+        pass
+    except StoreError as error:
+        error.add_note(f"process {pid} stays in the store, and nobody is to run it")
+        raise

@@ -232,7 +232,7 @@ def check_overrulable(row: Record, change: Change) -> None:
 
 
 def check_deletable(row: Record, *, untouched: bool) -> None:
-    """Refuse a process that lives, or, of those that nobody has ever held, all others.
+    """Refuse a process that lives; or, where only an untouched one is to go, one that somebody has or had.
 
     Raises:
         InvalidStateError: it is not terminal, or not untouched.
