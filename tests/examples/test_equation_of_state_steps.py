@@ -162,19 +162,22 @@ WORKER = textwrap.dedent(
     import json, os, signal, sys, time
     from pathlib import Path
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing but SIGKILL will do
-    diary, done, fails = Path(sys.argv[1]), Path("done"), sys.argv[2]
+    diary, done, conduct = Path(sys.argv[1]), Path("done"), sys.argv[2]
     if sys.argv[3] == "run":
         print("0123abcd", flush=True)
     else:
         assert sys.argv[3:] == ["resume", "0123abcd"], sys.argv
-    if fails == "at once":
+    if conduct == "fails at once":
         sys.exit(3)
+    with Path("shifts").open("a") as file:
+        file.write("x")
+    last = {1: 10, 2: 20, 3: 29}.get(Path("shifts").stat().st_size) if conduct == "waits to be killed" else None
     while (step := done.stat().st_size if done.exists() else 0) < 30:
         with diary.open("a") as file:
             line = {"at": time.time(), "worker": os.getpid(), "pid": "p", "kind": "K", "step": str(step)}
             file.write(json.dumps(line) + chr(10))
         end = time.monotonic() + 0.01
-        while time.monotonic() < end:
+        while step == last or time.monotonic() < end:
             pass
         with done.open("a") as file:
             file.write("x")
@@ -182,9 +185,9 @@ WORKER = textwrap.dedent(
 )
 
 
-def stand_in(folder: Path, *, script: str = WORKER, fails: str = "never") -> Workplace:
+def stand_in(folder: Path, *, script: str = WORKER, conduct: str = "ends") -> Workplace:
     """A workplace where a small script works instead of drupe."""
-    return Workplace(folder=folder, command=(sys.executable, "-c", script, str(folder / "steps.jsonl"), fails))
+    return Workplace(folder=folder, command=(sys.executable, "-c", script, str(folder / "steps.jsonl"), conduct))
 
 
 @pytest.mark.slow
@@ -192,12 +195,12 @@ def test_each_worker_but_the_last_is_killed_at_its_moment(tmp_path: Path) -> Non
     told: list[Shift] = []
     moments = [5.5, 17.2, 24.9]
 
-    pid, done = shifts.run(stand_in(tmp_path), ["run", "file"], moments, told.append)
+    pid, done = shifts.run(stand_in(tmp_path, conduct="waits to be killed"), ["run", "file"], moments, told.append)
 
     assert pid == "0123abcd"
     assert told == done
     assert [shift.killed for shift in done] == [True, True, True, False]
-    # A moment is never early; how late it may be is a matter of how busy the machine is.
+    # A moment is never early; how late it is is a matter of how busy the machine is, and the stand-in's to wait for.
     assert all(shift.steps >= int(moment) for shift, moment in zip(done, moments, strict=False))
     assert done[0].steps < done[3].steps == 30
     assert all(before.ended <= after.begun for before, after in pairwise(done))
@@ -211,7 +214,7 @@ def test_a_worker_that_ends_before_its_moment_is_an_error(tmp_path: Path) -> Non
 
 def test_a_worker_that_fails_is_an_error_that_names_its_log(tmp_path: Path) -> None:
     with pytest.raises(DemoError, match=r"exit code 3; what it said is in .*worker\.log"):
-        shifts.run(stand_in(tmp_path, fails="at once"), ["run", "file"], [], lambda _: None)
+        shifts.run(stand_in(tmp_path, conduct="fails at once"), ["run", "file"], [], lambda _: None)
 
 
 def test_a_worker_that_names_no_process_is_an_error(tmp_path: Path) -> None:
