@@ -227,7 +227,7 @@ class Air:
 
 async def test_of_many_that_come_together_there_is_one_at_once_and_one_for_all_others():
     air = Air()
-    summons = Summons(air, "me", pause=0.05)
+    summons = Summons(air, "me", pause=NEVER)
     for _ in range(1000):
         summons.send()
     await until(lambda: air.sent)
@@ -235,6 +235,16 @@ async def test_of_many_that_come_together_there_is_one_at_once_and_one_for_all_o
         summons.send()
         await asyncio.sleep(0)
     assert len(air.sent) == 1
+    await soon(summons.close())
+    assert air.sent == [("me", WORK)] * 2
+
+
+async def test_what_came_meanwhile_is_told_of_after_the_pause():
+    air = Air()
+    summons = Summons(air, "me", pause=0.05)
+    summons.send()
+    await until(lambda: air.sent)
+    summons.send()
     await until(lambda: summons._sending is None)
     assert air.sent == [("me", WORK)] * 2
     await summons.close()
