@@ -145,7 +145,7 @@ async def test_a_single_request_is_not_tried_again_when_it_surely_failed(path):
     execute = inside(store).execute
 
     def failing(sql, *values):
-        if sql.startswith("INSERT INTO event"):
+        if "INSERT INTO event" in sql:
             error = sqlite3.OperationalError("disk I/O error")
             error.sqlite_errorcode = sqlite3.SQLITE_IOERR
             raise error

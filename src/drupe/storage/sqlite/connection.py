@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from drupe.runtime.clock import tick
-from drupe.storage.sqlite import file, schema, seal
+from drupe.storage.sqlite import change, file, schema, seal
 
 Durability = Literal["full", "process"]
 
@@ -70,6 +70,7 @@ def _writing(
             db.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
             schema.migrate(db, path)
             db.execute("PRAGMA foreign_keys = ON")
+            change.prepare(db)
             # A transaction can begin on a file that is read-only: only a statement that writes tells.
             db.execute("DELETE FROM owner WHERE FALSE")
         except BaseException:

@@ -3,8 +3,9 @@
 import sqlite3
 from typing import Final
 
-from drupe.storage.sqlite.schema import TABLES
+from drupe.storage.sqlite.schema import TABLES, VIEW
 
+_CLOSED: Final = TABLES | {VIEW}
 _NEVER: Final = frozenset(
     {
         sqlite3.SQLITE_TRANSACTION,
@@ -15,9 +16,15 @@ _NEVER: Final = frozenset(
     }
 )
 _OF_TABLE: Final = frozenset(
-    {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE, sqlite3.SQLITE_DROP_TABLE}
+    {
+        sqlite3.SQLITE_INSERT,
+        sqlite3.SQLITE_UPDATE,
+        sqlite3.SQLITE_DELETE,
+        sqlite3.SQLITE_DROP_TABLE,
+        sqlite3.SQLITE_DROP_TEMP_VIEW,
+    }
 )
-"""What names a table first."""
+"""What names a table, or view, first."""
 _ON_TABLE: Final = frozenset(
     {
         sqlite3.SQLITE_ALTER_TABLE,
@@ -26,9 +33,10 @@ _ON_TABLE: Final = frozenset(
         sqlite3.SQLITE_CREATE_TEMP_TRIGGER,
         sqlite3.SQLITE_DROP_INDEX,
         sqlite3.SQLITE_DROP_TRIGGER,
+        sqlite3.SQLITE_DROP_TEMP_TRIGGER,
     }
 )
-"""What names a table second."""
+"""What names one second."""
 
 
 class Guard:
@@ -41,6 +49,6 @@ class Guard:
     def __call__(self, action: int, first: str | None, second: str | None, base: str | None, inner: str | None) -> int:
         if not self.of_step:
             return sqlite3.SQLITE_OK
-        if action in _NEVER or (first if action in _OF_TABLE else second if action in _ON_TABLE else None) in TABLES:
+        if action in _NEVER or (first if action in _OF_TABLE else second if action in _ON_TABLE else None) in _CLOSED:
             return sqlite3.SQLITE_DENY
         return sqlite3.SQLITE_OK

@@ -3,14 +3,14 @@
 An order that is not answered is in a small index of its own, so looking for new ones costs nothing when there are none.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from drupe.core.lifecycle import State
 from drupe.core.order import Answer, Order, Receipt, last_word
-from drupe.core.record import Fence
+from drupe.core.record import Change, Fence
 from drupe.errors import CorruptedError
 from drupe.storage import rule
 from drupe.storage.sqlite import row
@@ -44,7 +44,9 @@ _OPEN_FOR_OWNER: Final = f"""
     SELECT {", ".join(f"inbox.{name}" for name in _ORDER)}
     FROM found CROSS JOIN inbox USING (number) CROSS JOIN process ON process.pid = inbox.pid
     WHERE owner = ? ORDER BY number LIMIT ?"""  # noqa: S608 (names of fields)
-_LEFT: Final = "SELECT id, verb FROM inbox INDEXED BY inbox_open WHERE pid = ? AND outcome = 'requested'"
+_LEFT: Final = """
+    SELECT id, pid, verb FROM inbox INDEXED BY inbox_open
+    WHERE pid IN (SELECT value FROM json_each(?)) AND outcome = 'requested'"""
 _WANTED: Final = """
     SELECT EXISTS (SELECT 1 FROM inbox INDEXED BY inbox_asked WHERE pid = ? AND outcome = 'requested' AND verb <> 'signal')
     OR EXISTS (
@@ -91,12 +93,14 @@ def write_answers(tx: Transaction, pid: str, answers: Iterable[Answer], at: floa
         tx.execute(_ANSWER, (one.outcome, one.detail, at, one.id, pid))
 
 
-def answer_the_rest(tx: Transaction, pid: str, state: State, at: float) -> None:
-    """Answer what a process that has ended will never take."""
-    rest = tx.execute(_LEFT, (pid,)).fetchall()
-    for id, verb in rest:
-        outcome, detail = last_word(verb, state)
-        tx.execute(_ANSWER, (outcome, detail, at, id, pid))
+def answer_the_rest(tx: Transaction, ended: Sequence[Change]) -> None:
+    """Answer what processes that have ended will never take."""
+    rest = tx.execute(_LEFT, (json.dumps([change.pid for change in ended]),)).fetchall()
+    if rest:
+        by_pid = {change.pid: change for change in ended}
+        for id, pid, verb in rest:
+            outcome, detail = last_word(verb, by_pid[pid].state)
+            tx.execute(_ANSWER, (outcome, detail, by_pid[pid].at, id, pid))
 
 
 def is_asked(execute: Execute, pid: str, signal: str | None) -> bool:

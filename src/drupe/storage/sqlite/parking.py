@@ -12,9 +12,6 @@ from drupe.storage.sqlite.row import Execute
 from drupe.storage.sqlite.transaction import Transaction
 
 _PARK: Final = "UPDATE process SET owner = NULL, parked = 1, wake_at = ? WHERE pid = ?"
-_WAKE: Final = """
-    UPDATE process SET parked = 0, wake_at = NULL
-    WHERE pid IN (?1, (SELECT parent FROM process WHERE pid = ?1)) AND parked = 1"""
 _LIVING: Final = ", ".join(f"'{state.value}'" for state in LIVING)
 _FREE: Final = f"""
     SELECT {row.COLUMNS} FROM process INDEXED BY process_free
@@ -70,11 +67,6 @@ def _is_wanted(tx: Transaction, pid: str, rest: Rest) -> bool:
     return inbox.is_asked(tx.execute, pid, rest.signal) or any(
         tx.execute(_LIVES, (child, pid)).fetchone() is None for child in rest.children
     )
-
-
-def wake_parent(tx: Transaction, pid: str) -> None:
-    """Have the parent of a process found that has ended; that itself rests no more."""
-    tx.execute(_WAKE, (pid,))
 
 
 def next_wake(execute: Execute, now: float) -> float | None:

@@ -19,6 +19,8 @@ _FOLDER: Final = resources.files("drupe.storage.sqlite") / "migrations"
 
 TABLES: Final = frozenset({"owner", "process", "inputs", "checkpoint", "event", "inbox", "task"})
 """The tables that are drupe's; others in the same file are the user's own."""
+VIEW: Final = "drupe_change"
+"""What changes of processes are put into (see `change`): it is in no file, and drupe's own, too."""
 
 
 @functools.cache

@@ -79,6 +79,7 @@ class SqliteStore:
             functools.partial(connection.writing, self.path, durability=durability, busy_timeout=busy_timeout),
             path=self.path,
             transaction=transaction,
+            many={write.save: write.save_many},
             probe=probe,
         )
         reader = Reader(functools.partial(connection.reading, self.path, busy_timeout=busy_timeout), path=self.path)

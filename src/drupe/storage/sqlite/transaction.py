@@ -6,9 +6,11 @@ disk, a value SQLite does not take) the whole batch is rolled back and each requ
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from drupe.core.record import Retention
 from drupe.errors import StoreError
@@ -18,6 +20,10 @@ from drupe.storage.sqlite.guard import Guard
 
 Write = Callable[["Transaction", Any], object]
 """What a request asks for: called inside the transaction, with its argument; a `StoreError` refuses it."""
+ManyWrites = Callable[["Transaction", Sequence[Any]], Sequence[object]]
+"""The same with many arguments: called with them, it gets an answer for each; one that is a `StoreError` is a refusal."""
+
+_write_of: Final[Callable[[tuple[Write, Any]], Write]] = itemgetter(0)
 
 
 class Transaction:
@@ -50,12 +56,20 @@ class Committer:
         connect: opens the connection; called on the thread.
         path: the file, for messages.
         transaction: what the writes are given.
+        many: writes of which many that follow each other are done by one call.
         probe: passed at each place of the writing.
     """
 
     def __init__(
-        self, connect: Callable[[], sqlite3.Connection], *, path: Path, transaction: Transaction, probe: Probe
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        *,
+        path: Path,
+        transaction: Transaction,
+        many: Mapping[Write, ManyWrites],
+        probe: Probe,
     ) -> None:
+        self._many = many
         self._connect = connect
         self._path = path
         self._transaction = transaction
@@ -102,17 +116,27 @@ class Committer:
         probe("store.begin")
         execute("BEGIN IMMEDIATE")
         self._begun = True
-        for write, argument in batch:
-            try:
-                probe("store.apply")
-                answers.append(write(transaction, argument))
-            except StoreError as refusal:
-                answers.append(refusal)
+        for write, requests in groupby(batch, _write_of):
+            many = self._many.get(write)
+            if many is None:
+                answers += [self._apply(write, argument) for _, argument in requests]
+            else:
+                arguments = [argument for _, argument in requests]
+                for _ in arguments:
+                    probe("store.apply")
+                answers += many(transaction, arguments)
         probe("store.commit")
         self._sealed = True
         execute("COMMIT")
         probe("store.committed")
         return answers
+
+    def _apply(self, write: Write, argument: Any) -> object:
+        try:
+            self._probe("store.apply")
+            return write(self._transaction, argument)
+        except StoreError as refusal:
+            return refusal
 
     def _alone(self, request: tuple[Write, Any], lost: object, *, again: bool) -> object:
         """Get the answer to one request of a batch that failed.

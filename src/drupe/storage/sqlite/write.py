@@ -1,34 +1,22 @@
 """The writes of processes: create, save, delete; each all or nothing, each refused before it changes anything.
 
-`save` is what every step of every process pays, so its usual case is three statements and no reading.
+`save` is what every step of every process pays, so its usual case is three statements and no reading, and of many processes one (see `change`).
 """
 
 from collections.abc import Sequence
-from itertools import starmap
+from itertools import groupby, starmap
 from typing import Final
 
-from drupe.core.lifecycle import TERMINAL
 from drupe.core.record import Birth, Change, Fence, Record, birth_record
+from drupe.errors import StoreError
 from drupe.storage import rule
 from drupe.storage.digest import digest
-from drupe.storage.sqlite import checkpoint, inbox, ownership, parking, row, statement
+from drupe.storage.sqlite import change as changes
+from drupe.storage.sqlite import checkpoint, ownership, row, statement
 from drupe.storage.sqlite.transaction import Transaction
 
 Creation = tuple[Sequence[Birth], Fence | None]
 
-# The usual step: state and pause as they were. No indexed column is named, so no index is written.
-_STEP: Final = """
-    UPDATE process SET seq = ?, updated = ?, status = ?, attempts = 0
-    WHERE pid = ? AND epoch = ? AND seq = ? AND state = ? AND paused = ? AND owner IS NOT NULL"""
-_MOVE: Final = """
-    UPDATE process SET seq = ?, updated = ?, status = ?, attempts = 0, state = ?, paused = ?
-    WHERE pid = ? AND epoch = ? AND seq = ? AND owner IS NOT NULL"""
-_END: Final = """
-    UPDATE process SET seq = ?, updated = ?, status = ?, attempts = 0, state = ?, paused = ?, owner = NULL
-    WHERE pid = ? AND epoch = ? AND seq = ? AND owner IS NOT NULL"""
-_OVERRULE: Final = """
-    UPDATE process SET seq = ?, updated = ?, status = ?, attempts = 0, state = ?, paused = ?, epoch = epoch + 1, owner = NULL
-    WHERE pid = ?"""
 _EVENT: Final = "INSERT INTO event (pid, seq, at, event, state, detail) VALUES (?, ?, ?, ?, ?, ?)"
 _SAME: Final = """
     SELECT 1 FROM checkpoint JOIN event USING (pid, seq)
@@ -47,13 +35,45 @@ def save(tx: Transaction, change: Change) -> None:
         _save(tx, change)
 
 
+def save_many(tx: Transaction, asked: Sequence[Change]) -> list[StoreError | None]:
+    """Save many changes, in order; get what `save` would have raised for each."""
+    answers: list[StoreError | None] = []
+    for plain, some in groupby(asked, lambda change: _is_plain(tx, change)):
+        for portion in changes.portions([*some]):
+            answers += _saved(tx, portion, together=plain)
+    return answers
+
+
+def _is_plain(tx: Transaction, change: Change) -> bool:
+    """Whether nothing is to be looked at before it is written."""
+    return not change.births and not change.statements and rule.fits(change, tx.max_bytes)
+
+
+def _saved(tx: Transaction, asked: Sequence[Change], *, together: bool) -> list[StoreError | None]:
+    if together and len(asked) > 1:
+        try:
+            changes.write_many(tx, asked)
+        except changes.NotSoError:  # it is not known which
+            pass
+        else:
+            return [None] * len(asked)
+    answers: list[StoreError | None] = []
+    for change in asked:
+        try:
+            save(tx, change)
+        except StoreError as refusal:
+            answers.append(refusal)
+        else:
+            answers.append(None)
+    return answers
+
+
 def _save(tx: Transaction, change: Change) -> bool:
     """Write a change but for its statements; False if it was written before."""
     rule.check_body(change, tx.max_bytes)
     births = _asked_for(tx, change.births) if change.births else ()
     if not _advance(tx, change):
         return False
-    _append(tx, change)
     for birth, found in births:
         if found is None:
             _bear(tx, birth)
@@ -75,42 +95,24 @@ def overrule(tx: Transaction, asked: tuple[Change, frozenset[str], bool]) -> Non
             ownership.bury(tx, found.owner)
         elif not force:
             raise rule.owned(found)
-    tx.execute(_OVERRULE, (change.seq, change.at, change.status, change.state, change.paused, change.pid))
-    _append(tx, change)
-
-
-def _append(tx: Transaction, change: Change) -> None:
-    """Write what belongs to a change beside its row."""
-    pid, seq, at = change.pid, change.seq, change.at
-    ends = change.state in TERMINAL
-    keep = tx.retention.ended if ends else tx.retention.living
-    checkpoint.put(tx, pid, seq, at=at, body=change.body, keep=keep)
-    tx.execute(_EVENT, (pid, seq, at, change.event, change.state, change.detail))
-    if change.answers:
-        inbox.write_answers(tx, pid, change.answers, at)
-    if ends:
-        checkpoint.trim(tx, pid, seq, keep)
-        inbox.answer_the_rest(tx, pid, change.state, at)
-        parking.wake_parent(tx, pid)
+    changes.write(tx, change, changes.OVERRULE)
 
 
 def _advance(tx: Transaction, change: Change) -> bool:
-    """Move the row on; False if this very change has moved it before.
+    """Write a change and what belongs to it; False if this very change was written before.
 
     Raises:
         FencedError: it is not the caller's, or not where the caller believes.
     """
-    pid, seq, state = change.pid, change.seq, change.state
-    where = (pid, change.epoch, seq - 1)
-    if state is change.was:
-        values = (seq, change.at, change.status, *where, state, change.paused)
-        if tx.execute(_STEP, values).rowcount:
-            return True
-    statement = _END if state in TERMINAL else _MOVE
-    if tx.execute(statement, (seq, change.at, change.status, state, change.paused, *where)).rowcount:
+    kind = changes.kind_of(change)
+    for attempt in (kind, changes.MOVE) if kind == changes.STEP else (kind,):
+        try:
+            changes.write(tx, change, attempt)
+        except changes.NotSoError:
+            continue
         return True
-    found = row.find(tx.execute, pid)
-    if found is not None and found.epoch == change.epoch and found.seq == seq and _is_written(tx, change):
+    found = row.find(tx.execute, change.pid)
+    if found is not None and found.epoch == change.epoch and found.seq == change.seq and _is_written(tx, change):
         return False
     raise rule.fenced(change, found)
 
@@ -155,7 +157,7 @@ def _bear(tx: Transaction, birth: Birth) -> Record:
     pid, at = birth.pid, birth.created
     tx.execute(_PROCESS, (*starmap(getattr, ((record, name) for name in row.FIELDS)), pid[::-1]))
     tx.execute(_INPUTS, (pid, digest(birth.inputs), birth.inputs))
-    checkpoint.put(tx, pid, 1, at=at, body=birth.body, keep=None)
+    checkpoint.add(tx, pid, 1, at=at, body=birth.body)
     tx.execute(_EVENT, (pid, 1, at, record.state, record.state, None))
     return record
 
