@@ -24,6 +24,7 @@ from drupe.testing.store_ownership_contract import OneMachineContract as OneMach
 from drupe.testing.store_ownership_contract import StoreOwnershipContract
 from drupe.testing.store_parking_contract import StoreParkingContract
 from drupe.testing.store_reading_contract import StoreReadingContract
+from drupe.testing.store_together_contract import StoreTogetherContract
 from drupe.testing.store_writing_contract import StoreWritingContract
 
 
@@ -32,6 +33,7 @@ class StoreContract(
     StoreClaimingContract,
     StoreParkingContract,
     StoreWritingContract,
+    StoreTogetherContract,
     StoreReadingContract,
     StoreInboxContract,
     StoreFailureContract,

@@ -121,7 +121,9 @@ def portions(things: Sequence[T]) -> Iterator[Sequence[T]]:
 
 def kind_of(change: Change) -> str:
     """Get what a change is to its row, as its owner writes it."""
-    return END if change.state in TERMINAL else STEP if change.event == "step" else MOVE
+    if change.state in TERMINAL:
+        return END
+    return STEP if change.event == "step" and change.state is change.was else MOVE
 
 
 def write(tx: Transaction, change: Change, kind: str) -> None:
