@@ -12,7 +12,7 @@ from drupe.core.order import Answer, Order, Outcome
 from drupe.core.record import Change, Fence, Record, Rest, Retention
 from drupe.errors import DrupeError
 from drupe.interfaces.store import Store
-from drupe.testing.store_case import LEASE, ME, Place, StoreCase, birth, step, walk
+from drupe.testing.store_case import LEASE, ME, Place, StoreCase, after, birth, step, walk
 
 _MAX_BYTES = 1000
 _WAITING = {"state": State.WAITING, "event": "waiting", "detail": None}
@@ -94,14 +94,14 @@ class StoreTogetherContract(StoreCase):
         self, places: Callable[[], Place], kinds: Sequence[Callable[[Record], Change]], number: int
     ) -> None:
         together, alone = await _opened(places()), await _opened(places())
-        changes = [
-            kind(row) for kind, row in zip(itertools.cycle(kinds), await _filled(together, number), strict=False)
-        ]
+        rows = await _filled(together, number)
+        changes = [kind(row) for kind, row in zip(itertools.cycle(kinds), rows, strict=False)]
         assert await _filled(alone, number)
         answers = await asyncio.gather(*(together.save(change) for change in changes), return_exceptions=True)
         assert [_said(answer) for answer in answers] == [_said(await _tried(alone, change)) for change in changes]
-        for change in changes:
+        for row, change, answer in zip(rows, changes, answers, strict=True):
             assert await _all_of(together, change.pid) == await _all_of(alone, change.pid)
+            assert await together.record(change.pid) == (row if answer is not None else after(row, change))
         await together.close()
         await alone.close()
 
@@ -127,9 +127,10 @@ async def _filled(store: Store, number: int) -> list[Record]:
 
 async def _tried(store: Store, change: Change) -> object:
     try:
-        return await store.save(change)
+        await store.save(change)
     except DrupeError as refusal:
         return refusal
+    return None
 
 
 def _said(answer: object) -> tuple[str, str]:
