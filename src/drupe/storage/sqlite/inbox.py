@@ -23,7 +23,7 @@ _RECEIPT: Final = Receipt.__struct_fields__
 _INSERT: Final = """
     INSERT INTO inbox (id, pid, verb, name, body, at, outcome, detail, answered)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-_FIND: Final = f"SELECT {', '.join(_RECEIPT)} FROM inbox WHERE id = ?"  # noqa: S608 (names of fields)
+_FIND: Final = f"SELECT {', '.join(_RECEIPT)} FROM inbox WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608 (names of fields)
 _OPEN: Final = f"""
     SELECT {", ".join(_ORDER)} FROM inbox INDEXED BY inbox_open
     WHERE pid = ? AND outcome = 'requested' ORDER BY number"""  # noqa: S608 (names of fields)
@@ -55,28 +55,29 @@ _WANTED: Final = """
     )"""
 _ANSWER: Final = """
     UPDATE inbox SET outcome = ?, detail = ?, answered = ? WHERE id = ? AND pid = ? AND outcome = 'requested'"""
-_WAKE: Final = "UPDATE process SET parked = 0, wake_at = NULL WHERE pid = ? AND parked = 1"
+_WAKE: Final = """
+    UPDATE process SET parked = 0, wake_at = NULL WHERE pid IN (SELECT value FROM json_each(?)) AND parked = 1"""
 _STANDS: Final = "SELECT 1 FROM process WHERE pid = ? AND epoch = ?"
 
 
 def ask(tx: Transaction, orders: Sequence[Order]) -> list[Receipt]:
-    """See `Inbox.ask`."""
+    """See `Inbox.ask`. Many orders take no more statements than one, but to be written: others wait for the file meanwhile."""
     rule.check_orders(orders)
-    receipts: dict[str, Receipt] = {}
+    receipts = _receipts(tx.execute, [order.id for order in orders])
+    rows = row.find_many(tx.execute, [order.pid for order in orders])
     new: list[Order] = []
     for order in orders:
         if order.id not in receipts:
-            found = _find(tx.execute, order.id)
-            if found is None:
-                found = rule.first_receipt(order, row.find(tx.execute, order.pid))
-                new.append(order)
-            receipts[order.id] = found
-    for order in new:
-        receipt = receipts[order.id]
-        answered = (receipt.outcome, receipt.detail, receipt.answered)
-        tx.execute(_INSERT, (order.id, order.pid, order.verb, order.name, order.body, order.at, *answered))
-        tx.execute(_WAKE, (order.pid,))
+            receipts[order.id] = rule.first_receipt(order, rows.get(order.pid))
+            new.append(order)
+    tx.db.executemany(_INSERT, [_values(order, receipts[order.id]) for order in new])
+    tx.execute(_WAKE, (json.dumps([order.pid for order in new]),))
     return [receipts[order.id] for order in orders]
+
+
+def _values(order: Order, receipt: Receipt) -> tuple[Any, ...]:
+    answered = (receipt.outcome, receipt.detail, receipt.answered)
+    return order.id, order.pid, order.verb, order.name, order.body, order.at, *answered
 
 
 def answer(tx: Transaction, asked: tuple[Fence, Sequence[Answer]]) -> None:
@@ -135,21 +136,24 @@ def asked(execute: Execute, wanted: tuple[str, int]) -> list[Order]:
 
 def receipt(execute: Execute, id: str) -> Receipt:
     """See `Inbox.receipt`."""
-    found = _find(execute, id)
-    if found is None:
+    found = _receipts(execute, [id])
+    if id not in found:
         raise rule.unknown_order(id)
-    return found
+    return found[id]
 
 
 def _orders(rows: Sequence[Sequence[Any]]) -> list[Order]:
     return [Order(**dict(zip(_ORDER, found, strict=True))) for found in rows]
 
 
-def _find(execute: Execute, id: str) -> Receipt | None:
-    rows = execute(_FIND, (id,)).fetchall()
-    if not rows:
-        return None
+def _receipts(execute: Execute, ids: Sequence[str]) -> dict[str, Receipt]:
+    """Get the receipts that are there, by their ids."""
+    rows = execute(_FIND, (json.dumps(ids),)).fetchall()
+    return {found[0]: _receipt(found) for found in rows}
+
+
+def _receipt(found: Sequence[Any]) -> Receipt:
     try:
-        return msgspec.convert(dict(zip(_RECEIPT, rows[0], strict=True)), Receipt)
+        return msgspec.convert(dict(zip(_RECEIPT, found, strict=True)), Receipt)
     except msgspec.ValidationError as error:
-        raise CorruptedError(f"order {id}: it is damaged in the store: {error}") from error
+        raise CorruptedError(f"order {found[0]}: it is damaged in the store: {error}") from error

@@ -1,5 +1,6 @@
 """Rows of the process table as records."""
 
+import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -16,6 +17,7 @@ FIELDS: Final = Record.__struct_fields__
 COLUMNS: Final = ", ".join(FIELDS)
 
 _SELECT: Final = f"SELECT {COLUMNS} FROM process WHERE pid = ?"  # noqa: S608 (names of fields)
+_SELECT_MANY: Final = f"SELECT {COLUMNS} FROM process WHERE pid IN (SELECT value FROM json_each(?))"  # noqa: S608 (likewise)
 
 
 def to_record(row: Sequence[Any]) -> Record:
@@ -38,3 +40,13 @@ def find(execute: Execute, pid: str) -> Record | None:
     """
     rows = execute(_SELECT, (pid,)).fetchall()
     return to_record(rows[0]) if rows else None
+
+
+def find_many(execute: Execute, pids: Sequence[str]) -> dict[str, Record]:
+    """Get the records of those of many pids that are there.
+
+    Raises:
+        CorruptedError: a row is damaged.
+    """
+    found = map(to_record, execute(_SELECT_MANY, (json.dumps(pids),)).fetchall())
+    return {record.pid: record for record in found}
