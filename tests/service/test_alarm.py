@@ -93,7 +93,7 @@ class Times:
     def __init__(self, *left):
         self.left = list(left)
 
-    async def next_wake(self):
+    async def next_wake(self, *, queue=None):
         found = self.left.pop(0)
         if isinstance(found, Exception):
             raise found
@@ -131,7 +131,7 @@ async def test_a_store_that_cannot_say_when_is_asked_at_the_next_look():
 
 async def test_what_is_parked_while_it_is_asked_is_asked_for_again():
     class Slow(Times):
-        async def next_wake(self):
+        async def next_wake(self, *, queue=None):
             alarm.forget()
             return await super().next_wake()
 

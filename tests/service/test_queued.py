@@ -11,6 +11,7 @@ from drupe.errors import (
     InputError,
     KilledError,
     MessageError,
+    RemoteError,
     StoreUnavailableError,
     UnknownClassError,
     UnknownProcessError,
@@ -171,8 +172,9 @@ async def test_what_has_been_somebodys_stays_whoever_cannot_run_it(yard):
         process = await runner.launch(Sum, {"numbers": [1]}, pid="one")
         await process
     await yard.worker(NoClasses())
-    with pytest.raises(UnknownClassError):
-        await soon((await controller.launch(kind_of(Sum), {"numbers": [1]}, pid="one")).taken())
+    launch = await controller.launch(kind_of(Sum), {"numbers": [1]}, pid="one")
+    with pytest.raises(RemoteError, match="no class"):  # the reply: that it is over, the store says as well
+        await soon(launch._receipt.result(deadline=None))
     assert (await controller.status("one")).state is State.FINISHED
 
 
@@ -195,10 +197,10 @@ async def test_one_that_lies_in_a_queue_is_not_taken_up_by_who_looks_for_what_no
     assert is_queued(await store.record(launch.pid))
 
 
-async def test_one_whose_task_is_lost_is_found_by_all_once_it_is_played(yard):
+async def test_one_whose_task_is_lost_is_found_at_once_when_it_is_played(yard):
     """Whoever handed it in died before the task was in the queue."""
     controller = await yard.controller()
-    await controller._launching._queueing.put(Sum, {"numbers": [1]}, pid="one")
+    await controller._launching._queueing.put(Sum, {"numbers": [1]}, pid="one", queue="tasks")
     store = await yard.store()
     assert await store.free() == []
     await controller.play("one")

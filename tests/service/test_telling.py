@@ -12,11 +12,12 @@ class Broker:
     """Takes tasks, and says that it has them when it is let."""
 
     def __init__(self):
-        self.told = []
+        self.told, self.queues = [], []
         self.open = asyncio.Event()
 
-    async def task_send(self, body, *, no_reply):
+    async def task_send(self, body, *, queue, no_reply):
         assert no_reply
+        self.queues.append(queue)
         request = read_request(body)
         assert isinstance(request, ContinueRequest)
         self.told.append(request.pid)
@@ -38,6 +39,17 @@ async def test_of_many_a_few_are_told_of_and_the_last_when_there_is_room():
     broker.open.set()
     await telling.close()
     assert broker.told == [*(f"p{number}" for number in range(8)), "later"]
+
+
+async def test_workers_of_each_queue_are_told_of_what_is_theirs():
+    broker = Broker()
+    telling = Telling(broker, lambda _: None)
+    telling.go_on([row(f"p{number}", owner=None) for number in range(8)])
+    telling.go_on([row(f"{queue}{number}", owner=None, queue=queue) for number in range(9) for queue in "ab"])
+    broker.open.set()
+    await telling.close()
+    assert sorted(broker.told) == sorted([*(f"p{number}" for number in range(8)), "a8", "b8"])
+    assert sorted(broker.queues) == ["a", "b", *["tasks"] * 8]
 
 
 async def test_who_comes_alone_is_told_of():

@@ -10,6 +10,7 @@ from drupe.core.lifecycle import State
 from drupe.engine.behaviour import Waiting
 from drupe.engine.process import Process
 from drupe.engine.registry import ClassRegistry
+from drupe.interfaces.communicator import DEFAULT_QUEUE
 from drupe.messaging.memory import MemoryCommunicator
 from drupe.service.runner import Runner
 from drupe.service.worker import Worker
@@ -63,13 +64,13 @@ class Sleeper(Process):
 
 
 @contextlib.asynccontextmanager
-async def at_work(store, hub, *, slots=4, sweep=NEVER, park=PARK, registry=None):
+async def at_work(store, hub, *, slots=4, sweep=NEVER, park=PARK, registry=None, queue=DEFAULT_QUEUE):
     """Have a worker work, for the time of a block, that looks by itself only once."""
     registry = registry or ClassRegistry(Process)
     async with Runner(store, registry=registry, poll=None) as runner:
         communicator = MemoryCommunicator(hub)
         await communicator.open()
-        worker = Worker(runner, communicator, registry, dead=list, slots=slots, sweep=sweep, park=park)
+        worker = Worker(runner, communicator, registry, dead=list, slots=slots, sweep=sweep, park=park, queue=queue)
         stop, ready = asyncio.Event(), asyncio.Event()
         work = asyncio.create_task(worker.work(stop, ready=ready.set))
         await ready.wait()

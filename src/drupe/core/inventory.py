@@ -100,7 +100,7 @@ TABLES: Final = (
         1,
         "pid:text kind:text version:number state:text paused:flag status:text?~ seq:number epoch:number owner:text?"
         " attempts:number parent:text? generation:number retry_of:text? created:real updated:real digest:bytes"
-        " parked:flag wake_at:real? tail:text",
+        " parked:flag wake_at:real? queue:text? tail:text",
     ),
     _table("inputs", 1, "pid:text hash:bytes body:bytes"),
     _table("checkpoint", 2, "pid:text seq:number at:real hash:bytes body:bytes"),

@@ -45,7 +45,11 @@ class Birth(msgspec.Struct, frozen=True, kw_only=True):
     owner: str | None = None
     """Who owns it from the start, with epoch 1; None leaves it to whoever claims it."""
     parked: bool = False
-    """Whether nobody is to find it, because it lies in a queue: only who takes its task claims it."""
+    """Whether nobody is to find it, because it lies in a queue: who takes its task claims it."""
+    wake_at: float | None = None
+    """When it is to be found nevertheless, seconds since 1970 (UTC): its task may be lost."""
+    queue: str | None = None
+    """Whose workers may have it; None: all."""
 
 
 class Fence(msgspec.Struct, frozen=True):
@@ -109,6 +113,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Whether nobody needs to hold it before something happens that it waits for."""
     wake_at: float | None = None
     """When it is to be woken at the latest, seconds since 1970 (UTC), while it is parked."""
+    queue: str | None = None
+    """Whose workers look for it when nobody holds it; None: all. Who claims it by its pid is not asked."""
 
 
 class Rest(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,6 +233,8 @@ def birth_record(birth: Birth) -> Record:
         updated=birth.created,
         digest=birth.digest,
         parked=birth.parked,
+        wake_at=birth.wake_at,
+        queue=birth.queue,
     )
 
 

@@ -146,16 +146,21 @@ class Store(Inbox, Protocol):
         """
         ...
 
-    async def free(self, *, dead: Iterable[str] = (), limit: int = 100) -> list[Record]:
+    async def free(self, *, queue: str | None = None, dead: Iterable[str] = (), limit: int = 100) -> list[Record]:
         """Get living processes that could go on and that nobody holds, at most ``limit``; index look-up.
 
         Those are the ones that are neither paused nor parked, or whose time to be woken has come; held by nobody, or by an
         owner whose lease has run out or that is among ``dead``. The oldest come first, those of the dead last; after them
         those that are paused and were asked for something that nobody has answered (but for signals, which they take later).
+
+        Args:
+            queue: only those that its workers may have, and of the paused all; None: those of every queue.
+            dead: owners that are known to be dead.
+            limit: how many at most.
         """
         ...
 
-    async def next_wake(self) -> float | None:
+    async def next_wake(self, *, queue: str | None = None) -> float | None:
         """Get in how many seconds, by the store's clock, `free` will find one more because its time comes; index look-up.
 
         None if no process that is parked has a time to come. Those whose time has come are not meant.

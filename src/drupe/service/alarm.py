@@ -21,10 +21,12 @@ class Alarm:
     Args:
         store: where processes are parked; open when it is asked.
         interval: seconds between two looks at most.
+        queue: whose times; None: those of all.
     """
 
-    def __init__(self, store: Store, *, interval: float) -> None:
+    def __init__(self, store: Store, *, interval: float, queue: str | None = None) -> None:
         self._store = store
+        self._queue = queue
         self._interval = interval
         self._random = Random()  # noqa: S311 (nothing is kept secret by it)
         self._until = 0.0
@@ -38,7 +40,7 @@ class Alarm:
         if self.left() > 0.0:
             return
         self._until = tick() + self._interval
-        left = await self._store.next_wake()
+        left = await self._store.next_wake(queue=self._queue)
         if left is not None:
             self._until = min(self._until, tick() + left + self._random.uniform(0.0, SCATTER))
 

@@ -60,13 +60,16 @@ class Workers(msgspec.Struct, frozen=True):
     answers: tuple[Repertoire, ...]
     silent: int
 
-    def lack(self, kind: str, version: int) -> Lack | None:
-        """Get why nobody can run a version of a class; None if somebody can, or may be able to."""
+    def lack(self, kind: str, version: int, queue: str | None) -> Lack | None:
+        """Get why nobody of a queue (None: of any) can run a version of a class; None if somebody can, or may be able to."""
         if not self.answers:
             return None if self.silent else NOBODY
-        if any(kind not in answer.versions for answer in self.answers):  # it is about to import what may have the class
+        answers = [answer for answer in self.answers if queue in (None, answer.queue)]
+        if not answers:
+            return self.lack_of_queue(str(queue))
+        if any(kind not in answer.versions for answer in answers):  # it is about to import what may have the class
             return None
-        newest = max((answer.versions[kind] or 0 for answer in self.answers), default=0)
+        newest = max((answer.versions[kind] or 0 for answer in answers), default=0)
         if newest >= version:
             return None
         among = f" among those that answer ({self.silent} may be more and do not)" if self.silent else ""
@@ -111,13 +114,13 @@ async def lacks(
     """
     kinds = sorted({record.kind for record in found.records})
     workers = await ask(communicator, found.owners, kinds, presence=presence, deadline=deadline)
-    lacking = {record.pid: workers.lack(record.kind, record.version) for record in found.records}
+    lacking = {record.pid: workers.lack(record.kind, record.version, record.queue) for record in found.records}
     # What an upcast has saved since is newer than the row says; so many is a page that somebody looks at.
     doubtful = [record for record in found.records if lacking[record.pid] is None][: _CLOSELY if workers.answers else 0]
     for record, version in zip(
         doubtful, await asyncio.gather(*(_version(store, each) for each in doubtful)), strict=True
     ):
-        lacking[record.pid] = workers.lack(record.kind, version)
+        lacking[record.pid] = workers.lack(record.kind, version, record.queue)
     return {pid: lack for pid, lack in lacking.items() if lack is not None}
 
 

@@ -219,7 +219,7 @@ class Launching:
             known.spec().prepare_inputs(request.inputs)  # what does not fit says so, before whether it can be sent
         body = request_body(request)
         self._reach()
-        new = known is not None and await self._queueing.put(known, request.inputs, pid=pid)
+        new = known is not None and await self._queueing.put(known, request.inputs, pid=pid, queue=queue)
         try:
             return await self._sent(body, pid, queue, _is_taken)
         except DrupeError:

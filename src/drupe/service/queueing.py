@@ -1,11 +1,12 @@
 """Putting a process in the store before anybody runs it: from then on all can see it, and ask something of it.
 
-It is made here, at whoever hands it in, and its task says who is to have it: no worker looks for it otherwise, so that it
-waits for those of its queue. Once something was asked of it, it is found like any other that nobody holds.
+It is made here, at whoever hands it in, for the workers of one queue, and its task says that it is there. A task is a hint,
+and may be lost: what has lain in a queue for a while is looked for by its workers like anything that nobody holds, and so is
+what something was asked of.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -16,6 +17,9 @@ from drupe.interfaces.ambient import Clock, Ids
 from drupe.interfaces.store import Store
 from drupe.runtime.probe import quiet
 from drupe.service.stored import StoredHost
+
+BACKUP: Final = 10.0
+"""Seconds that a process waits for whoever takes its task, before the workers of its queue look for it themselves."""
 
 
 class Queueing:
@@ -31,8 +35,8 @@ class Queueing:
         self._store = store
         self._host = StoredHost(store, "", clock=clock, ids=ids, probe=quiet)
 
-    async def put(self, process_class: type[Process], inputs: Mapping[str, Any], *, pid: str) -> bool:
-        """Create a process that is held by nobody; False: there is one of its pid, which is left as it is.
+    async def put(self, process_class: type[Process], inputs: Mapping[str, Any], *, pid: str, queue: str) -> bool:
+        """Create a process that is held by nobody, for a queue; False: there is one of its pid, which is left as it is.
 
         Raises:
             InputError: the inputs do not fit.
@@ -42,7 +46,7 @@ class Queueing:
         """
         process = process_class(inputs, pid=pid, origin=Origin(self._host))
         birth, _ = self._host.birth(process)
-        birth = msgspec.structs.replace(birth, owner=None, parked=True)
+        birth = msgspec.structs.replace(birth, owner=None, parked=True, wake_at=birth.created + BACKUP, queue=queue)
         try:
             (row,) = await self._store.create([birth])
         except ChildMismatchError:  # of other inputs, or of defaults that are other ones each time: the worker can tell

@@ -144,7 +144,7 @@ class StoredRecovery:
             _LOG.warning("process %s (%s) is %s", pid, found.kind, reason)
         elif self._suspects is not None:
             self._suspects.note(claimed)
-        self._host.take(found, Tenure(claimed.epoch, seq, _bare(snapshot), resumed=True))
+        self._host.take(found, Tenure(claimed.epoch, seq, _bare(snapshot), queue=claimed.queue, resumed=True))
         await self._host.attendant.attended(pid)  # before it takes a step: it may be meant to take none
         return found
 
@@ -207,7 +207,8 @@ class StoredRecovery:
             _LOG.debug("process %s is given back: %s", record.pid, error)
             await self._store.release(Fence(record.pid, record.epoch))
             return None
-        self._host.take(process, Tenure(record.epoch, record.seq, _bare(snapshot), resumed=True))
+        tenure = Tenure(record.epoch, record.seq, _bare(snapshot), queue=record.queue, resumed=True)
+        self._host.take(process, tenure)
         await self._host.attendant.handed(process, claimed.orders)
         return process
 

@@ -130,6 +130,7 @@ class Retrying:
             parent=snapshot.parent,
             generation=snapshot.generation,
             retry_of=row.pid,
+            queue=row.queue,
         )
 
     async def _begun(self, row: Record, last: Snapshot) -> float:

@@ -292,6 +292,10 @@ class Runner:
         """
         self._recovery.be_careful()
 
+    def serve(self, queue: str) -> None:
+        """Be a worker of a queue: what is created here is for its workers, but what comes from a process is for those of that."""
+        self.account.queue = self._host.queue = queue
+
     def is_suspect(self, record: Record) -> bool:
         """Whether a process must not be taken over beside another such one: see `be_careful`."""
         return self._recovery.is_suspect(record)

@@ -37,9 +37,11 @@ _STANDING: Final = ("paused", "played")
 class Tenure:
     """What a host knows of a process that it owns."""
 
-    __slots__ = ("epoch", "last", "orders", "origin", "resumed", "seq")
+    __slots__ = ("epoch", "last", "orders", "origin", "queue", "resumed", "seq")
 
-    def __init__(self, epoch: int, seq: int, last: Snapshot, *, resumed: bool = False) -> None:
+    def __init__(
+        self, epoch: int, seq: int, last: Snapshot, *, queue: str | None = None, resumed: bool = False
+    ) -> None:
         self.epoch = epoch
         self.seq = seq
         """Number of the last checkpoint."""
@@ -47,6 +49,8 @@ class Tenure:
         """That checkpoint, without the inputs."""
         self.origin = last.origin
         """Number of the checkpoint from which the step that runs, or comes next, starts."""
+        self.queue = queue
+        """Whose workers the process is for; None: all."""
         self.resumed = resumed
         """Whether the step that comes next may have been begun before: its children may be there already."""
         self.orders: dict[str, Pursuit] = {}
@@ -74,6 +78,8 @@ class StoredHost:
         self.listeners: list[Any] = []
         self.stopping = False
         """Whether no new step is to be started."""
+        self.queue: str | None = None
+        """Whose workers a process is for that comes from no other."""
         self._ids = ids
         self._probe = probe
 
@@ -122,7 +128,7 @@ class StoredHost:
         self._probe("host.created")
         if self._is_new(record) and process.pid not in self.live:
             self._tell_born(birth)
-            self.take(process, Tenure(1, 1, snapshot))
+            self.take(process, Tenure(1, 1, snapshot, queue=birth.queue))
             return
         if process.parent is None:
             raise DuplicateProcessError(f"there is a process {process.pid} already; resume it, or choose another pid")
@@ -197,7 +203,7 @@ class StoredHost:
         tenure.seq, tenure.last, tenure.origin = change.seq, snapshot, snapshot.origin
         resumed, tenure.resumed = tenure.resumed, tenure.resumed and change.event in _STANDING
         for child, birth, first in born:
-            await self._take_born(child, birth, Tenure(1, 1, first), sure=not resumed)
+            await self._take_born(child, birth, Tenure(1, 1, first, queue=birth.queue), sure=not resumed)
         if change.event == "step":
             await self.attendant.heard(change.pid)
         if cancelled is not None:
@@ -240,6 +246,7 @@ class StoredHost:
         life = process._life
         snapshot = saving.snapshot_of(process, origin=1, with_inputs=False)
         inputs = bytes(saving.inputs_of(life))
+        above = self.live.get(life.parent)
         birth = Birth(
             pid=life.pid,
             kind=process.kind,
@@ -251,6 +258,7 @@ class StoredHost:
             parent=life.parent,
             generation=life.generation,
             owner=self.owner,
+            queue=self.queue if above is None else above._life.tenure.queue,
         )
         return birth, snapshot
 

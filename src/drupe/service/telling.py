@@ -13,7 +13,7 @@ from drupe.core.lifecycle import TERMINAL
 from drupe.core.message import ContinueRequest, LookRequest, request_body
 from drupe.core.record import Change, Record
 from drupe.errors import CommunicationError
-from drupe.interfaces.communicator import Communicator
+from drupe.interfaces.communicator import DEFAULT_QUEUE, Communicator
 from drupe.service.summons import Summons
 
 _LOG: Final = logging.getLogger("drupe.service")
@@ -39,8 +39,8 @@ class Telling:
         self._tasks: set[asyncio.Task[None]] = set()
         self._going_on = 0
         """How many are telling workers to go on."""
-        self._left_over: str | None = None
-        """The last process of those that came meanwhile: the next one to tell of."""
+        self._left_over: dict[str, str] = {}
+        """Of each queue the last process of those that came meanwhile: the next ones to tell of."""
 
     async def close(self) -> None:
         """Let what is on its way arrive, if it does so soon."""
@@ -72,9 +72,9 @@ class Telling:
                 continue
             if self._going_on < _TASKS:
                 self._going_on += 1
-                self._send(self._go_on(self._communicator, row.pid))
+                self._send(self._go_on(self._communicator, row.queue or DEFAULT_QUEUE, row.pid))
             else:
-                self._left_over = row.pid
+                self._left_over[row.queue or DEFAULT_QUEUE] = row.pid
 
     def changed(self, change: Change, kind: str) -> None:
         """Tell everybody of a change that was made here to a process of the class ``kind``; an end may have woken its parent."""
@@ -98,14 +98,16 @@ class Telling:
             for pid in pids:
                 self._told(pid)
 
-    async def _go_on(self, communicator: Communicator, pid: str | None) -> None:
+    async def _go_on(self, communicator: Communicator, queue: str, pid: str) -> None:
+        going: tuple[str, str] | None = queue, pid
         try:
-            while pid is not None:
+            while going is not None:
+                queue, pid = going
                 try:
-                    await communicator.task_send(request_body(ContinueRequest(pid=pid)), no_reply=True)
+                    await communicator.task_send(request_body(ContinueRequest(pid=pid)), queue=queue, no_reply=True)
                 except CommunicationError as error:
                     _LOG.debug("no worker was told to go on with process %s: %s", pid, error)
-                pid, self._left_over = self._left_over, None
+                going = self._left_over.popitem() if self._left_over else None
         finally:
             self._going_on -= 1
 

@@ -56,7 +56,7 @@ class Worker:
         registry: the classes that may be run.
         dead: gets the owners that are known to be dead.
         slots: how many processes take steps at a time.
-        queue: which queue of tasks.
+        queue: which queue of tasks; what nobody holds is taken up if it is of this queue, or of none.
         sweep: seconds between two looks for processes that nobody holds.
         park: seconds that a process waits, or is paused, before it is given back to the store.
         deaths: has it look at once when somebody has died; None leaves it to looking.
@@ -77,7 +77,8 @@ class Worker:
     ) -> None:
         self._runner = runner
         runner.be_careful()
-        runner.account.queue, runner.account.slots = queue, slots
+        runner.serve(queue)
+        runner.account.slots = slots
         self._communicator = communicator
         self._registry = registry
         self._dead = dead
@@ -90,7 +91,7 @@ class Worker:
         self.runner = runner
         """What runs processes."""
         self._stirred = asyncio.Event()
-        self._alarm = Alarm(runner.store, interval=sweep)
+        self._alarm = Alarm(runner.store, interval=sweep, queue=queue)
         runner.add_listener(_Ends(self._stir_for))
         self._summons = Summons(communicator, runner.owner)
         self._deaths = deaths
@@ -195,7 +196,7 @@ class Worker:
         """Take up what could go on and is held by nobody, as far as there are slots; get the pids."""
         # What cannot be run here stays where it is, and must not hide what can.
         limit = max(_PAGE, 2 * self._count) + len(self._left)
-        found = await self._runner.store.free(dead=self._dead(), limit=limit)
+        found = await self._runner.store.free(queue=self._queue, dead=self._dead(), limit=limit)
         found += await self._forsaken()
         self._cut_short = False
         before, self._found = self._found, set(map(_claim, found))

@@ -120,16 +120,17 @@ class MemoryStore:
     async def park(self, fence: Fence, rest: Rest) -> bool:
         return await self._commit("store.park", memory_parking.park(self.state, fence, rest, self._clock.now()))
 
-    async def free(self, *, dead: Iterable[str] = (), limit: int = 100) -> list[Record]:
+    async def free(self, *, queue: str | None = None, dead: Iterable[str] = (), limit: int = 100) -> list[Record]:
         known = frozenset(dead)
         with self._at_hand():
-            return memory_parking.free(
-                self.state, self._clock.now(), lambda owner: owner in known or not self._owners.is_alive(owner), limit
+            found = memory_parking.free(
+                self.state, self._clock.now(), lambda owner: owner in known or not self._owners.is_alive(owner), queue
             )
+            return found[:limit]
 
-    async def next_wake(self) -> float | None:
+    async def next_wake(self, *, queue: str | None = None) -> float | None:
         with self._at_hand():
-            return memory_parking.next_wake(self.state, self._clock.now())
+            return memory_parking.next_wake(self.state, self._clock.now(), queue)
 
     # --- writing -----------------------------------------------------------------------------------------
 

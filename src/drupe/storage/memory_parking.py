@@ -1,6 +1,6 @@
 """Parking and waking in memory: what a memory store does for `Store.park` and `Store.free`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 import msgspec
 
@@ -41,15 +41,21 @@ def wake(state: MemoryState, pid: str | None) -> None:
         kept.row = rule.woken(kept.row)
 
 
-def next_wake(state: MemoryState, now: float) -> float | None:
+def next_wake(state: MemoryState, now: float, queue: str | None) -> float | None:
     """See `Store.next_wake`."""
-    rows = [kept.row for kept in state.processes.values() if not kept.row.paused]
+    rows = [kept.row for kept in state.processes.values() if not kept.row.paused and rule.is_for(kept.row, queue)]
     return min((row.wake_at - now for row in rows if row.wake_at is not None and row.wake_at > now), default=None)
 
 
-def free(state: MemoryState, now: float, is_left: Callable[[str], bool], limit: int) -> list[Record]:
+def free(state: MemoryState, now: float, is_left: Callable[[str], bool], queue: str | None) -> list[Record]:
     """See `Store.free`; ``is_left`` tells whether an owner is gone."""
     asked = {order.pid for order in memory_inbox.pending(state.letters, lambda _: True) if order.verb != SIGNAL}
-    rows = [kept.row for kept in state.processes.values() if kept.row.pid in asked or rule.can_go_on(kept.row, now)]
+    rows = [kept.row for kept in state.processes.values() if _is_found(kept.row, asked, queue, now)]
     found = [row for row in rows if row.state not in TERMINAL and (row.owner is None or is_left(row.owner))]
-    return sorted(found, key=lambda row: (row.paused, row.owner is not None, row.parked, row.created, row.pid))[:limit]
+    return sorted(found, key=lambda row: (row.paused, row.owner is not None, row.parked, row.created, row.pid))
+
+
+def _is_found(row: Record, asked: Set[str], queue: str | None, now: float) -> bool:
+    if row.paused:
+        return row.pid in asked
+    return rule.is_for(row, queue) and rule.can_go_on(row, now)

@@ -191,6 +191,11 @@ def can_go_on(row: Record, now: float) -> bool:
     return goes_on(row) and (not row.parked or due)
 
 
+def is_for(row: Record, queue: str | None) -> bool:
+    """Tell whether workers of a queue may have a process; None asks for no queue."""
+    return queue is None or row.queue is None or row.queue == queue
+
+
 def claimed(row: Record, owner: str) -> Record:
     """Get the row of a process that ``owner`` has now; whoever else held it has died."""
     had = row if row.owner in (None, owner) else bereaved(row)

@@ -178,6 +178,36 @@ class StoreParkingContract(StoreCase):
         assert [row.pid for row in await store.free()] == ["old", "middle", "young"]
         assert [row.pid for row in await store.free(limit=2)] == ["old", "middle"]
 
+    async def test_the_workers_of_a_queue_find_what_is_theirs_or_nobody_s(self, store: Store) -> None:
+        for number, queue in enumerate(("a", None, "b", "a", "c")):
+            await born(store, f"p{number}", owner=None, created=9.0 - number, queue=queue)
+            await born(store, f"q{number}", owner=OTHER, created=9.0 - number, queue=queue)
+            assert (await store.record(f"p{number}")).queue == queue
+        assert [row.pid for row in await store.free()] == ["p4", "p3", "p2", "p1", "p0"]
+        assert [row.pid for row in await store.free(queue="a")] == ["p3", "p1", "p0"]
+        assert [row.pid for row in await store.free(queue="a", limit=2)] == ["p3", "p1"]
+        assert [row.pid for row in await store.free(queue="none")] == ["p1"]
+        assert [row.pid for row in await store.free(queue="none", dead=[OTHER])] == ["p1", "q1"]
+        assert (await store.claim("p0", owner=ME)).queue == "a"
+
+    async def test_what_is_due_is_found_by_the_workers_of_its_queue(self, store: Store, clock: ManualClock) -> None:
+        now = await self._now(store, clock)
+        for number, queue in enumerate(("a", None, "b", "a")):
+            await born(store, f"p{number}", owner=None, parked=True, wake_at=now + 100 + number, queue=queue)
+            await born(store, f"q{number}", owner=None, parked=True, wake_at=now - 9 - number, queue=queue)
+        assert sorted(row.pid for row in await store.free(queue="a")) == ["q0", "q1", "q3"]
+        assert [row.pid for row in await store.free(queue="none")] == ["q1"]
+        assert sorted(row.pid for row in await store.free()) == ["q0", "q1", "q2", "q3"]
+        for queue, first in (("a", 100), ("b", 101), ("none", 101), (None, 100)):
+            assert (await store.next_wake(queue=queue) or 0.0) == pytest.approx(first, abs=10.0)
+        assert (await store.claim("p2", owner=ME)).wake_at is None
+
+    async def test_whatever_is_paused_and_asked_for_something_is_found_by_all(self, store: Store) -> None:
+        paused = await walk(store, await born(store, queue="a"), 1, paused=True, event="paused")
+        await store.release(_fence(paused))
+        await store.ask([_order("play")])
+        assert [row.pid for row in await store.free(queue="b")] == ["p1"]
+
     async def test_what_is_held_paused_or_over_is_not_found(self, store: Store) -> None:
         await born(store, "held")
         await ended(store, "over")

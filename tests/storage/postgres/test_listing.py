@@ -1,5 +1,6 @@
 """Lists, searches, orders and tasks are look-ups in an index, whatever the planner thinks of small tables."""
 
+from contextlib import contextmanager
 from itertools import product
 
 import msgspec
@@ -93,21 +94,40 @@ def test_whatever_is_looked_up_is_found_by_an_index(db, statement, values):
     assert not [line for line in lines if "Seq Scan" in line], lines
 
 
-@pytest.mark.parametrize(("statement", "values"), [(parking._DUE, {"limit": 9}), (parking._NEXT, {})])
+@contextmanager
+def changed(db, what):
+    """Have all rows changed for a while; afterwards they are what they were, and take no more room."""
+    before = dict.fromkeys(("owner", "wake_at", "queue"), "NULL") | {"parked": "FALSE"}
+    db.execute(f"UPDATE process SET {what}")
+    db.execute("VACUUM ANALYZE process")
+    try:
+        yield
+    finally:
+        db.execute("UPDATE process SET " + ", ".join(f"{column} = {value}" for column, value in before.items()))
+        db.execute("VACUUM FULL process")
+        db.execute("VACUUM ANALYZE process")
+
+
+@pytest.mark.parametrize("statement", [parking._DUE, parking._NEXT])
 @pytest.mark.parametrize("now", [None, 5.0])
-def test_what_is_due_is_a_range_of_its_index_however_many_are_to_come(db, statement, values, now):
+@pytest.mark.parametrize("of", [f"{parking._OF} = ''", f"{parking._OF} = %(queue)s"])
+def test_what_is_due_is_a_range_of_its_index_however_many_are_to_come(db, statement, now, of):
     """Read to the end of the index it would be right, too."""
-    db.execute("UPDATE process SET parked = TRUE, wake_at = 1e10 + created")
-    db.execute("ANALYZE process")
-    lines = plan(db, statement, {"now": now, **values})
-    db.execute("UPDATE process SET parked = FALSE, wake_at = NULL")
+    with changed(db, "parked = TRUE, wake_at = 1e10 + created, queue = CASE pid WHEN 'p7' THEN 'a' END"):
+        lines = plan(db, statement.format(of=of), {"now": now, "limit": 9, "queue": "a"})
     assert any("using process_wakes on process" in line for line in lines), lines
-    assert any("Index Cond: (" in line and "wake_at" in line for line in lines), lines
+    assert any("Index Cond: (" in line and "wake_at" in line and "queue" in line for line in lines), lines
+
+
+@pytest.mark.parametrize("of", [f"{parking._OF} = ''", f"{parking._OF} = %(queue)s"])
+def test_what_can_go_on_is_found_however_much_there_is_for_others(db, of):
+    with changed(db, "queue = CASE WHEN pid LIKE 'p7%' THEN 'a' ELSE 'b' END"):
+        lines = plan(db, parking._FREE.format(of=of), {"limit": 9, "queue": "c"})
+    assert any("using process_free on process" in line for line in lines), lines
+    assert any("Index Cond: (" in line and "queue" in line for line in lines), lines
 
 
 def test_a_step_is_found_by_its_pid_however_many_processes_somebody_holds(db):
-    db.execute("UPDATE process SET owner = 'me'")
-    db.execute("ANALYZE process")
     said = []
 
     class Plan:
@@ -118,7 +138,7 @@ def test_a_step_is_found_by_its_pid_however_many_processes_somebody_holds(db):
             return db.execute("SELECT 'p'")
 
     change = step(birth_record(birth("p")))
-    write._advance(Plan(), write._SAVE, [change, msgspec.structs.replace(change, pid="q")])
-    db.execute("UPDATE process SET owner = NULL")
+    with changed(db, "owner = 'me'"):
+        write._advance(Plan(), write._SAVE, [change, msgspec.structs.replace(change, pid="q")])
     assert any("Index Scan using process_pkey on process" in line for line in said), said
     assert not any("process_by" in line or "Seq Scan" in line for line in said), said

@@ -64,13 +64,22 @@ def test_a_search_for_a_pid_is_a_look_up(statement, values):
         assert plan[0].startswith("SEARCH process USING")
 
 
-@pytest.mark.parametrize(("statement", "values"), [(parking._DUE, (5.0, 9)), (parking._NEXT, (5.0,))])
-def test_what_is_due_is_a_range_of_its_index(statement, values):
+@pytest.mark.parametrize("of", ["queue IS NULL", "queue = :queue"])
+@pytest.mark.parametrize(
+    ("statement", "span"),
+    [
+        (parking._FREE, "process_free (queue=?)"),
+        (parking._DUE, "process_wakes (queue=? AND wake_at"),
+        (parking._NEXT, "process_wakes (queue=? AND wake_at"),
+    ],
+)
+def test_what_can_go_on_is_a_range_of_its_index_for_each_queue(statement, span, of):
+    values = {"now": 5.0, "limit": 9, "queue": "q"}
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
         schema.migrate(db, "s")
-        (line,) = [row[3] for row in db.execute("EXPLAIN QUERY PLAN " + statement, values)]
+        (line,) = [row[3] for row in db.execute("EXPLAIN QUERY PLAN " + statement.format(of=of), values)]
         assert line.startswith("SEARCH process USING")
-        assert "process_wakes (wake_at" in line
+        assert span in line
 
 
 @pytest.mark.parametrize("statement", [claiming._GOING_ON, inbox._OPEN_TO_MANY])

@@ -5,6 +5,7 @@ both at once, the second one sees what the first has done.
 """
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from drupe.core.lifecycle import LIVING, TERMINAL
@@ -27,25 +28,29 @@ _WAKE: Final = "UPDATE process SET parked = FALSE, wake_at = NULL WHERE pid = AN
 _LIVING: Final = ", ".join(f"'{state.value}'" for state in LIVING)
 _FREE: Final = f"""
     SELECT {row.COLUMNS} FROM process
-    WHERE owner IS NULL AND NOT parked AND NOT paused AND state IN ({_LIVING}) ORDER BY created, pid LIMIT %(limit)s"""  # noqa: S608
+    WHERE {{of}} AND owner IS NULL AND NOT parked AND NOT paused AND state IN ({_LIVING})
+    ORDER BY created, pid LIMIT %(limit)s"""  # noqa: S608 (names of fields, and of states)
 _DUE: Final = f"""
     SELECT {row.COLUMNS} FROM process
-    WHERE wake_at <= {_TODAY} AND wake_at IS NOT NULL AND owner IS NULL AND NOT paused
+    WHERE {{of}} AND wake_at <= {_TODAY} AND wake_at IS NOT NULL AND owner IS NULL AND NOT paused
     ORDER BY wake_at LIMIT %(limit)s"""  # noqa: S608 (names of fields)
 _NEXT: Final = f"""
     SELECT wake_at - {_TODAY} FROM process
-    WHERE wake_at > {_TODAY} AND wake_at IS NOT NULL AND owner IS NULL AND NOT paused ORDER BY wake_at LIMIT 1"""  # noqa: S608
+    WHERE {{of}} AND wake_at > {_TODAY} AND wake_at IS NOT NULL AND owner IS NULL AND NOT paused ORDER BY wake_at LIMIT 1"""  # noqa: S608
 _GONE: Final = f"owner = ANY(ARRAY(SELECT name FROM owner WHERE name = ANY(%(dead)s) OR NOT ({IS_ALIVE})))"  # noqa: S608
 _LEFT: Final = f"""
     SELECT {row.COLUMNS} FROM process
     WHERE {_GONE}
-        AND NOT paused AND state IN ({_LIVING}) LIMIT %(limit)s"""  # noqa: S608 (names of fields, and of states)
+        AND (%(queue)s::text IS NULL OR queue IS NULL OR queue = %(queue)s) AND NOT paused AND state IN ({_LIVING}) LIMIT %(limit)s"""  # noqa: S608 (names of fields, and of states)
 # Of the few orders that are open, those to a process that is paused: whoever asked may have died before it was carried out.
 _ASKED: Final = f"""
     SELECT {row.COLUMNS} FROM process
     WHERE pid = ANY(ARRAY(SELECT pid FROM inbox WHERE outcome = 'requested' AND verb <> 'signal'))
         AND (owner IS NULL OR {_GONE}) AND paused AND state IN ({_LIVING}) LIMIT %(limit)s"""  # noqa: S608
 _COMES: Final = f"SELECT %(at)s::float8 - {_TODAY}"
+_OF: Final = "coalesce(queue, '')"
+_CREATED: Final = itemgetter(row.FIELDS.index("created"), row.FIELDS.index("pid"))
+_WAKE_AT: Final = itemgetter(row.FIELDS.index("wake_at"))
 _SOON: Final = 5.0
 """Seconds within which a time is told of at once. One that is further away is found by looking, before it comes."""
 _LIVE: Final = "SELECT count(*) FROM process WHERE pid = ANY(%s) AND parent = %s AND NOT state = ANY(%s)"
@@ -59,6 +64,7 @@ class Asked(NamedTuple):
     now: float | None
     dead: Sequence[str]
     limit: int
+    queue: str | None
 
 
 def _park(tx: Transaction, asked: tuple[Fence, Rest]) -> bool:
@@ -103,17 +109,25 @@ def wake_parents(tx: Transaction, pids: Sequence[str]) -> None:
         tx.notice.free |= tx.execute(_WAKE, (Texts(parents),)).rowcount > 0
 
 
-def next_wake(execute: Execute, now: float | None) -> float | None:
-    """See `Store.next_wake`; ``now`` is None where the database's own clock counts."""
-    found = execute(_NEXT, {"now": now}).fetchone()
-    return None if found is None else float(found[0])
+def next_wake(execute: Execute, asked: tuple[float | None, str | None]) -> float | None:
+    """See `Store.next_wake`; the time is None where the database's own clock counts."""
+    now, queue = asked
+    return min((float(left) for (left,) in _each(execute, _NEXT, queue, {"now": now})), default=None)
+
+
+def _each(execute: Execute, statement: str, queue: str | None, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Get the rows of a queue and those of none, or of all; each range is in its order."""
+    ranges = ("TRUE",) if queue is None else (f"{_OF} = ''", f"{_OF} = %(queue)s")
+    return [found for of in ranges for found in execute(statement.format(of=of), {**values, "queue": queue}).fetchall()]
 
 
 def free(execute: Execute, asked: Asked) -> list[Record]:
     """See `Store.free`."""
     values = {**asked._asdict(), "dead": Texts(asked.dead)}
-    rows: list[tuple[Any, ...]] = []
-    for statement in (_FREE, _DUE, _LEFT, _ASKED):
+    rows: list[tuple[Any, ...]] = sorted(_each(execute, _FREE, asked.queue, values), key=_CREATED)
+    if len(rows) < asked.limit:
+        rows += sorted(_each(execute, _DUE, asked.queue, values), key=_WAKE_AT)
+    for statement in (_LEFT, _ASKED):
         if len(rows) < asked.limit:
             rows += execute(statement, values).fetchall()
     return readable(rows[: asked.limit], row.to_record)

@@ -209,11 +209,12 @@ class PostgresStore:
         parked: bool = await self._write("store.park", parking.PARK, (fence, rest))
         return parked
 
-    async def free(self, *, dead: Iterable[str] = (), limit: int = 100) -> list[Record]:
-        return await self._read(parking.free, parking.Asked(self._times.time, self._times.now, sorted(dead), limit))
+    async def free(self, *, queue: str | None = None, dead: Iterable[str] = (), limit: int = 100) -> list[Record]:
+        asked = parking.Asked(self._times.time, self._times.now, sorted(dead), limit, queue)
+        return await self._read(parking.free, asked)
 
-    async def next_wake(self) -> float | None:
-        return await self._read(parking.next_wake, self._times.now)
+    async def next_wake(self, *, queue: str | None = None) -> float | None:
+        return await self._read(parking.next_wake, (self._times.now, queue))
 
     # --- writing -----------------------------------------------------------------------------------------
 

@@ -49,6 +49,7 @@ _OVERRULE: Final = f"""
         WHERE process.pid = given.pid
         RETURNING given.*
     ), {_BESIDE}"""  # noqa: S608 (written out above)
+_NAN: Final = float("nan")
 _SAME: Final = """
     SELECT 1 FROM checkpoint JOIN event USING (pid, seq)
     WHERE pid = %s AND seq = %s AND hash = %s AND event.event = %s AND state = %s"""
@@ -56,14 +57,14 @@ _BEAR: Final = """
     WITH given AS MATERIALIZED (
         SELECT * FROM unnest(%s::text[], %s::text[], %s::int8[], %s::int8[], %s::text[], %s::text[], %s::int8[],
             %s::text[], %s::float8[], %s::bytea[], %s::text[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::text[],
-            %s::bool[])
+            %s::bool[], %s::float8[], %s::text[])
         AS given (pid, kind, version, epoch, owner, parent, generation, retry_of, created, digest, tail,
-            inputs_hash, inputs, hash, body, state, parked)
+            inputs_hash, inputs, hash, body, state, parked, wake_at, queue)
     ), born AS (
         INSERT INTO process (pid, kind, version, state, paused, seq, epoch, owner, attempts, parent, generation, retry_of,
-            created, updated, digest, tail, parked)
+            created, updated, digest, tail, parked, wake_at, queue)
         SELECT pid, kind, version, state, FALSE, 1, epoch, owner, 0, parent, generation, retry_of,
-            created, created, digest, tail, parked FROM given
+            created, created, digest, tail, parked, nullif(wake_at, 'NaN'), queue FROM given
     ), taken AS (
         INSERT INTO inputs (pid, hash, body) SELECT pid, inputs_hash, inputs FROM given
     ), kept AS (
@@ -326,6 +327,8 @@ def _bear(tx: Transaction, births: Sequence[Birth]) -> None:
             Blobs([birth.body for birth in births]),
             Texts([birth.state for birth in births]),
             Flags([birth.parked for birth in births]),
+            Times([_NAN if birth.wake_at is None else birth.wake_at for birth in births]),
+            Texts([birth.queue for birth in births]),
         ),
     )
 

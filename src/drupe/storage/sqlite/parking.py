@@ -1,7 +1,8 @@
 """Parking, waking, and finding what can go on: see `Store.park` and `Store.free`."""
 
 import json
-from typing import Final, NamedTuple
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
 from drupe.core.lifecycle import LIVING
 from drupe.core.record import Fence, Record, Rest
@@ -15,17 +16,20 @@ _PARK: Final = "UPDATE process SET owner = NULL, parked = 1, wake_at = ? WHERE p
 _LIVING: Final = ", ".join(f"'{state.value}'" for state in LIVING)
 _FREE: Final = f"""
     SELECT {row.COLUMNS} FROM process INDEXED BY process_free
-    WHERE owner IS NULL AND parked = 0 AND paused = 0 AND state IN ({_LIVING}) ORDER BY created, pid LIMIT ?"""  # noqa: S608
+    WHERE {{of}} AND owner IS NULL AND parked = 0 AND paused = 0 AND state IN ({_LIVING})
+    ORDER BY created, pid LIMIT :limit"""  # noqa: S608 (names of fields, and of states)
 _DUE: Final = f"""
     SELECT {row.COLUMNS} FROM process INDEXED BY process_wakes
-    WHERE wake_at <= ? AND wake_at IS NOT NULL AND owner IS NULL AND paused = 0 ORDER BY wake_at LIMIT ?"""  # noqa: S608
+    WHERE {{of}} AND wake_at <= :now AND wake_at IS NOT NULL AND owner IS NULL AND paused = 0
+    ORDER BY wake_at LIMIT :limit"""  # noqa: S608 (names of fields)
 _NEXT: Final = """
     SELECT wake_at FROM process INDEXED BY process_wakes
-    WHERE wake_at > ? AND wake_at IS NOT NULL AND owner IS NULL AND paused = 0 ORDER BY wake_at LIMIT 1"""
+    WHERE {of} AND wake_at > :now AND wake_at IS NOT NULL AND owner IS NULL AND paused = 0 ORDER BY wake_at LIMIT 1"""
 _OWNERS: Final = "SELECT name, boot, until FROM owner"
 _LEFT: Final = f"""
     SELECT {row.COLUMNS} FROM process INDEXED BY process_by_owner
-    WHERE owner = ? AND paused = 0 AND state IN ({_LIVING}) LIMIT ?"""  # noqa: S608 (names of fields, and of states)
+    WHERE owner = :owner AND (:queue IS NULL OR queue IS NULL OR queue = :queue) AND paused = 0 AND state IN ({_LIVING})
+    LIMIT :limit"""  # noqa: S608 (names of fields, and of states)
 # Of the few orders that are open, those to a process that is paused: whoever asked may have died before it was carried out.
 _ASKED: Final = f"""
     SELECT {row.COLUMNS} FROM (
@@ -33,6 +37,8 @@ _ASKED: Final = f"""
     ) CROSS JOIN process ON pid = asked
     WHERE (owner IS NULL OR owner IN (SELECT value FROM json_each(?))) AND paused = 1 AND state IN ({_LIVING}) LIMIT ?"""  # noqa: S608
 _LIVES: Final = f"SELECT 1 FROM process WHERE pid = ? AND parent = ? AND state IN ({_LIVING})"  # noqa: S608
+_CREATED: Final = itemgetter(row.FIELDS.index("created"), row.FIELDS.index("pid"))
+_WAKE_AT: Final = itemgetter(row.FIELDS.index("wake_at"))
 
 
 class Asked(NamedTuple):
@@ -43,6 +49,7 @@ class Asked(NamedTuple):
     now: float
     dead: frozenset[str]
     limit: int
+    queue: str | None
 
 
 def park(tx: Transaction, asked: tuple[Fence, Rest]) -> bool:
@@ -69,21 +76,29 @@ def _is_wanted(tx: Transaction, pid: str, rest: Rest) -> bool:
     )
 
 
-def next_wake(execute: Execute, now: float) -> float | None:
+def next_wake(execute: Execute, asked: tuple[float, str | None]) -> float | None:
     """See `Store.next_wake`."""
-    found = execute(_NEXT, (now,)).fetchone()
-    return None if found is None else float(found[0]) - now
+    now, queue = asked
+    rows = _each(execute, _NEXT, queue, {"now": now})
+    return min((float(at) - now for (at,) in rows), default=None)
+
+
+def _each(execute: Execute, statement: str, queue: str | None, values: dict[str, Any]) -> list[Any]:
+    """Get the rows of a queue and those of none, or of all; each range is in its order."""
+    ranges = ("TRUE",) if queue is None else ("queue IS NULL", "queue = :queue")
+    return [found for of in ranges for found in execute(statement.format(of=of), {**values, "queue": queue}).fetchall()]
 
 
 def free(execute: Execute, asked: Asked) -> list[Record]:
     """See `Store.free`."""
-    found = execute(_FREE, (asked.limit,)).fetchall()
-    found += execute(_DUE, (asked.now, asked.limit)).fetchall()
+    values = {"now": asked.now, "limit": asked.limit, "queue": asked.queue}
+    found = sorted(_each(execute, _FREE, asked.queue, values), key=_CREATED)
+    found += sorted(_each(execute, _DUE, asked.queue, values), key=_WAKE_AT)
     owners = execute(_OWNERS).fetchall()
     gone = [name for name, boot, until in owners if name in asked.dead or boot != asked.boot or asked.steady >= until]
     for name in gone:
         if len(found) >= asked.limit:
             break
-        found += execute(_LEFT, (name, asked.limit)).fetchall()
+        found += execute(_LEFT, {**values, "owner": name}).fetchall()
     found += execute(_ASKED, (json.dumps(gone), asked.limit)).fetchall()
     return readable(found[: asked.limit], row.to_record)

@@ -133,13 +133,13 @@ class SqliteStore:
     async def park(self, fence: Fence, rest: Rest) -> bool:
         return await self._write("store.park", parking.park, (fence, rest))
 
-    async def free(self, *, dead: Iterable[str] = (), limit: int = 100) -> list[Record]:
+    async def free(self, *, queue: str | None = None, dead: Iterable[str] = (), limit: int = 100) -> list[Record]:
         clock = self._clock
-        asked = parking.Asked(clock.boot(), clock.steady(), clock.now(), frozenset(dead), limit)
+        asked = parking.Asked(clock.boot(), clock.steady(), clock.now(), frozenset(dead), limit, queue)
         return await self._read(parking.free, asked)
 
-    async def next_wake(self) -> float | None:
-        return await self._read(parking.next_wake, self._clock.now())
+    async def next_wake(self, *, queue: str | None = None) -> float | None:
+        return await self._read(parking.next_wake, (self._clock.now(), queue))
 
     # --- writing -----------------------------------------------------------------------------------------
 

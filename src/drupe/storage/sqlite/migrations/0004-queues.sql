@@ -1,0 +1,14 @@
+-- Whose workers may have a process that nobody holds.
+--
+-- A worker looks for what is of its own queue, and for what is of none: each is a range of these indexes, so that it does not
+-- meet those of another queue for which perhaps no worker is there.
+
+ALTER TABLE process ADD COLUMN queue TEXT;
+
+DROP INDEX process_free;
+DROP INDEX process_wakes;
+
+CREATE INDEX process_free ON process (queue, created, pid)
+WHERE owner IS NULL AND parked = 0 AND paused = 0 AND state IN ('created', 'running', 'waiting');
+CREATE INDEX process_wakes ON process (queue, wake_at)
+WHERE wake_at IS NOT NULL AND owner IS NULL AND paused = 0;
