@@ -93,7 +93,7 @@ def test_a_class_that_no_worker_has_is_to_be_imported(drupe, left):
 def test_what_lies_in_a_queue_is_looked_at_and_steered_and_run_as_it_was_left(drupe):
     pids = [drupe.ok("submit", "flows.py:Double", "--input", f"number={number}").out.strip() for number in (1, 2, 3)]
     killed, paused, left = pids
-    assert f"{left}  flows:Double  created\n  step: run\n  in a queue: no worker has taken it so far\n" in (
+    assert f"{left}  flows:Double  created\n  step: run\n  in the queue tasks: no worker has taken it so far\n" in (
         drupe.ok("status", left).out
     )
     assert line_with(drupe.ok("ps").out.splitlines(), left).endswith("in a queue")

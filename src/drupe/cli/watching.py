@@ -10,6 +10,7 @@ import click
 from drupe.cli.exit_code import ExitCode
 from drupe.cli.pid import PID, name, resolve, short
 from drupe.cli.session import Session, global_flags, session_of
+from drupe.interfaces.communicator import DEFAULT_QUEUE
 
 if TYPE_CHECKING:
     from drupe.core.record import Record
@@ -64,8 +65,7 @@ def lines(status: "Status") -> list[str]:
         found.append(f"  status: {status.status}")
     if status.owner is not None:
         found.append(f"  runs at: {status.owner}{'' if status.answered else ' (which did not answer)'}")
-    if status.queued:
-        found.append("  in a queue: no worker has taken it so far")
+    found += _queue(status)
     if status.lack is not None:
         found.append(f"  nobody goes on with it: {status.lack}")
     if status.orders:
@@ -75,6 +75,12 @@ def lines(status: "Status") -> list[str]:
         found.append(f"  blocked for {blocked.seconds:.1f} s by {what}")
         found += [f"    {line}" for line in blocked.stack.splitlines()[-4:]]
     return found
+
+
+def _queue(status: "Status") -> list[str]:
+    if status.queued:
+        return [f"  in the queue {status.queue or DEFAULT_QUEUE}: no worker has taken it so far"]
+    return [] if status.queue is None else [f"  queue: {status.queue}"]
 
 
 @click.command(short_help="Wait for the end of a process.")

@@ -145,6 +145,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """What keeps its owner from going on, if it does not."""
     queued: bool = False
     """Whether it lies in a queue: it was handed in, and no worker has taken it so far."""
+    queue: str | None = None
+    """Whose workers look for it when nobody holds it; None: all."""
     orders: int = 0
     """How many orders to it are not answered yet."""
     lack: Lack | None = None

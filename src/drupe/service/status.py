@@ -30,6 +30,7 @@ async def stored_status(store: Store, pid: str) -> Status:
         seq=row.seq,
         owner=row.owner,
         queued=is_queued(row),
+        queue=row.queue,
         orders=len(await store.orders(pid)),
     )
 
