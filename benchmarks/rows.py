@@ -149,6 +149,17 @@ def _durable() -> Iterator[Row]:
                 )
 
 
+def _beside() -> Iterator[Row]:
+    """What another thread of the interpreter costs, which wants Python's lock, too: a step with `thread=True`, for example."""
+    options = {"processes": 100, "size": 20, "durability": "full", "beside": True}
+    works = {
+        "floor": _work("bare.durable:steps", handover="condition", **options),
+        "drupe": _work("ours.durable:steps", **options),
+    }
+    name = "durable step, 100 at once, full, beside a thread that computes"
+    yield Row(group="durable", name=name, works=works, clock="wall", runs=5)
+
+
 def _in_database() -> Iterator[Row]:
     for processes, size, target in ((100, 100, Target("at most of floor", 2.0)), (1, 300, None)):
         options = {"processes": processes, "size": size}
@@ -288,6 +299,7 @@ ROWS: Final = (
     *_nesting(),
     *_checkpoints(),
     *_durable(),
+    *_beside(),
     *_in_database(),
     *_lists(),
     *_imports(),

@@ -6,9 +6,11 @@ Five integers, one megabyte of nested data as workflows hand it around, and the 
 import asyncio
 import json
 import random
+import threading
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future  # noqa: TC003 (imported with asyncio anyway)
+from contextlib import contextmanager
 from typing import Any, Final
 
 from stopwatch import Stopwatch
@@ -50,6 +52,27 @@ MESSAGE: Final[dict[str, Any]] = {
     "step": "relax",
 }
 """What is sent: a status."""
+
+
+@contextmanager
+def computing(*, wanted: bool) -> Iterator[None]:
+    """Have a thread of this interpreter compute meanwhile, if that is wanted, and want Python's lock all the time."""
+    ended = threading.Event()
+
+    def compute() -> None:
+        number = 0
+        while not ended.is_set():
+            number += 1
+
+    thread = threading.Thread(target=compute)
+    if wanted:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        if wanted:
+            thread.join()
 
 
 def encode(body: Any) -> bytes:

@@ -139,11 +139,11 @@ async def _process(writer: GroupCommit, steps: int) -> None:
         await writer.write(pid, seq, encode({"inputs": {"steps": steps}, "ctx": context, "cursor": seq}))
 
 
-def steps(watch: Stopwatch, *, processes: int, size: int, durability: str, handover: str) -> int:
+def steps(watch: Stopwatch, *, processes: int, size: int, durability: str, handover: str, beside: bool = False) -> int:
     async def main(path: Path) -> None:
         writer = GroupCommit(path, durability, handover)
         try:
-            with watch:
+            with workload.computing(wanted=beside), watch:
                 await asyncio.gather(*(_process(writer, size) for _ in range(processes)))
         finally:
             writer.close()

@@ -35,8 +35,8 @@ class Steps(WorkChain):
         self.ctx.n += 1
 
 
-def steps(watch: Stopwatch, *, processes: int, size: int, durability: str) -> int:
-    with tempfile.TemporaryDirectory() as folder:
+def steps(watch: Stopwatch, *, processes: int, size: int, durability: str, beside: bool = False) -> int:
+    with tempfile.TemporaryDirectory() as folder, workload.computing(wanted=beside):
         store = SqliteStore(Path(folder, "store.db"), durability=durability)
         asyncio.run(_run(watch, store, processes, size))
     return processes * size
