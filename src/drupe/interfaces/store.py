@@ -151,7 +151,8 @@ class Store(Inbox, Protocol):
 
         Those are the ones that are neither paused nor parked, or whose time to be woken has come; held by nobody, or by an
         owner whose lease has run out or that is among ``dead``. The oldest come first, those of the dead last; after them
-        those that are paused and were asked for something that nobody has answered (but for signals, which they take later).
+        those that are paused and were asked for something that nobody has answered (but for signals, which they take later). Last
+        of all come those that were handed in, and that nobody has taken though their time has come: they may be many.
 
         Args:
             queue: only those that its workers may have, and of the paused all; None: those of every queue.
@@ -163,7 +164,7 @@ class Store(Inbox, Protocol):
     async def next_wake(self, *, queue: str | None = None) -> float | None:
         """Get in how many seconds, by the store's clock, `free` will find one more because its time comes; index look-up.
 
-        None if no process that is parked has a time to come. Those whose time has come are not meant.
+        None if no process that is parked has a time to come. Those whose time has come are not meant, nor what was handed in.
         """
         ...
 

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from drupe.core.record import Record
+from drupe.core.record import Record, is_queued
 from drupe.engine.listener import ProcessListener
 from drupe.errors import (
     CorruptedError,
@@ -204,33 +204,43 @@ class Worker:
             self._passed.clear()
             return []
         self._new = self._found - before
-        if self._new and len(found) > self._slots.free():
+        begun = sum(not is_queued(record) for record in found)
+        if self._new and begun > self._slots.free():
             self._summons.send()
         with self._slots.precedence():
             return await self._take_up_all(found)
 
     async def _take_up_all(self, found: Sequence[Record]) -> list[str]:
-        suspects, troubled, others = [], [], []
+        suspects, troubled = list[Record](), list[Record]()
+        others, queued = list[Record](), list[Record]()
         for record in found:
             if self._runner.is_suspect(record):
                 suspects.append(record)
             elif record.pid in self._left or _claim(record) in self._passed:
                 troubled.append(record)
             else:
-                others.append(record)
+                (queued if is_queued(record) else others).append(record)
+        self._passed.clear()
         pids, alone = await self._take_up_many(others)
         alone += troubled
         taken = await asyncio.gather(*map(self._take_up, alone))
         pids += [record.pid for record, was_taken in zip(alone, taken, strict=True) if was_taken]
         # Those of which many died one after the other: see `suspicion`.
-        return pids + [record.pid for record in suspects if not self._cut_short and await self._take_up(record)]
+        pids += [record.pid for record in suspects if not self._cut_short and await self._take_up(record)]
+        return pids + await self._take_out_of_queue(queued)
+
+    async def _take_out_of_queue(self, queued: Sequence[Record]) -> list[str]:
+        """Take what was handed in and whose task has not come, as far as slots are free: nobody waits for one because of it."""
+        free = 0 if self._cut_short else max(0, self._slots.free())
+        pids, alone = await self._take_up_many(queued[:free])
+        taken = [await self._take_up(record) for record in alone]
+        return pids + [record.pid for record, was_taken in zip(alone, taken, strict=True) if was_taken]
 
     async def _take_up_many(self, records: Sequence[Record]) -> tuple[list[str], list[Record]]:
         """Take up what can be had as it is, as many at a time as there are slots; get the pids, and what is to be done alone."""
         waiting = deque(records)
         pids: list[str] = []
         alone: list[Record] = []
-        self._passed.clear()
         try:
             while waiting:
                 async with self._slots.several(len(waiting), first=True) as number:

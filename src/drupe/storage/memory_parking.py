@@ -6,7 +6,7 @@ import msgspec
 
 from drupe.core.lifecycle import TERMINAL
 from drupe.core.order import SIGNAL
-from drupe.core.record import Fence, Record, Rest
+from drupe.core.record import Fence, Record, Rest, is_queued
 from drupe.storage import memory_inbox, rule
 from drupe.storage.memory_inbox import Write
 from drupe.storage.memory_state import MemoryState
@@ -43,8 +43,9 @@ def wake(state: MemoryState, pid: str | None) -> None:
 
 def next_wake(state: MemoryState, now: float, queue: str | None) -> float | None:
     """See `Store.next_wake`."""
-    rows = [kept.row for kept in state.processes.values() if not kept.row.paused and rule.is_for(kept.row, queue)]
-    return min((row.wake_at - now for row in rows if row.wake_at is not None and row.wake_at > now), default=None)
+    rows = [kept.row for kept in state.processes.values() if not (kept.row.paused or is_queued(kept.row))]
+    times = [row.wake_at - now for row in rows if row.wake_at is not None and rule.is_for(row, queue)]
+    return min((left for left in times if left > 0.0), default=None)
 
 
 def free(state: MemoryState, now: float, is_left: Callable[[str], bool], queue: str | None) -> list[Record]:
@@ -52,7 +53,9 @@ def free(state: MemoryState, now: float, is_left: Callable[[str], bool], queue: 
     asked = {order.pid for order in memory_inbox.pending(state.letters, lambda _: True) if order.verb != SIGNAL}
     rows = [kept.row for kept in state.processes.values() if _is_found(kept.row, asked, queue, now)]
     found = [row for row in rows if row.state not in TERMINAL and (row.owner is None or is_left(row.owner))]
-    return sorted(found, key=lambda row: (row.paused, row.owner is not None, row.parked, row.created, row.pid))
+    return sorted(
+        found, key=lambda row: (is_queued(row), row.paused, row.owner is not None, row.parked, row.created, row.pid)
+    )
 
 
 def _is_found(row: Record, asked: Set[str], queue: str | None, now: float) -> bool:

@@ -193,13 +193,30 @@ class StoreParkingContract(StoreCase):
     async def test_what_is_due_is_found_by_the_workers_of_its_queue(self, store: Store, clock: ManualClock) -> None:
         now = await self._now(store, clock)
         for number, queue in enumerate(("a", None, "b", "a")):
-            await born(store, f"p{number}", owner=None, parked=True, wake_at=now + 100 + number, queue=queue)
-            await born(store, f"q{number}", owner=None, parked=True, wake_at=now - 9 - number, queue=queue)
+            for pid, wake_at in ((f"p{number}", now + 100 + number), (f"q{number}", now + 5.0)):
+                row = await walk(store, await born(store, pid, queue=queue), 1, state=State.WAITING, event="waiting")
+                assert await store.park(_fence(row), Rest(wake_at=wake_at))
+        for queue, first in (("a", 100), ("b", 102), ("none", 101)):
+            await self._pass(clock, 6.0 if queue == "a" else 0.0)
+            assert (await store.next_wake(queue=queue) or 0.0) == pytest.approx(first, abs=10.0)
+        assert (await store.next_wake() or 0.0) == pytest.approx(100, abs=10.0)
         assert sorted(row.pid for row in await store.free(queue="a")) == ["q0", "q1", "q3"]
         assert [row.pid for row in await store.free(queue="none")] == ["q1"]
         assert sorted(row.pid for row in await store.free()) == ["q0", "q1", "q2", "q3"]
-        for queue, first in (("a", 100), ("b", 101), ("none", 101), (None, 100)):
-            assert (await store.next_wake(queue=queue) or 0.0) == pytest.approx(first, abs=10.0)
+
+    async def test_what_was_handed_in_and_never_taken_is_found_last_of_all(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        now = await self._now(store, clock)
+        for number, queue in enumerate(("a", None, "b", "a")):
+            await born(store, f"p{number}", owner=None, parked=True, wake_at=now + 100 + number, queue=queue)
+            await born(store, f"q{number}", owner=None, parked=True, wake_at=now - 9 + number, queue=queue)
+        await born(store, "left", owner=OTHER, created=9e9, queue="a")
+        assert sorted(row.pid for row in (await store.free(queue="a", dead=[OTHER]))[1:]) == ["q0", "q1", "q3"]
+        assert [row.pid for row in await store.free(queue="a", dead=[OTHER], limit=1)] == ["left"]
+        assert [row.pid for row in await store.free(queue="none")] == ["q1"]
+        assert sorted(row.pid for row in await store.free()) == ["q0", "q1", "q2", "q3"]
+        assert await store.next_wake() is None
         assert (await store.claim("p2", owner=ME)).wake_at is None
 
     async def test_whatever_is_paused_and_asked_for_something_is_found_by_all(self, store: Store) -> None:

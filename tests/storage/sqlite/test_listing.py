@@ -70,6 +70,7 @@ def test_a_search_for_a_pid_is_a_look_up(statement, values):
     [
         (parking._FREE, "process_free (queue=?)"),
         (parking._DUE, "process_wakes (queue=? AND wake_at"),
+        (parking._QUEUED, "process_queued (queue=? AND wake_at"),
         (parking._NEXT, "process_wakes (queue=? AND wake_at"),
     ],
 )

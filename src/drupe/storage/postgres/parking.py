@@ -32,11 +32,12 @@ _FREE: Final = f"""
     ORDER BY created, pid LIMIT %(limit)s"""  # noqa: S608 (names of fields, and of states)
 _DUE: Final = f"""
     SELECT {row.COLUMNS} FROM process
-    WHERE {{of}} AND wake_at <= {_TODAY} AND wake_at IS NOT NULL AND owner IS NULL AND NOT paused
+    WHERE {{of}} AND wake_at <= {_TODAY} AND wake_at IS NOT NULL AND owner IS NULL AND NOT paused AND epoch > 0
     ORDER BY wake_at LIMIT %(limit)s"""  # noqa: S608 (names of fields)
+_QUEUED: Final = _DUE.replace("epoch > 0", "epoch = 0")
 _NEXT: Final = f"""
     SELECT wake_at - {_TODAY} FROM process
-    WHERE {{of}} AND wake_at > {_TODAY} AND wake_at IS NOT NULL AND owner IS NULL AND NOT paused ORDER BY wake_at LIMIT 1"""  # noqa: S608
+    WHERE {{of}} AND wake_at > {_TODAY} AND wake_at IS NOT NULL AND owner IS NULL AND NOT paused AND epoch > 0 ORDER BY wake_at LIMIT 1"""  # noqa: S608
 _GONE: Final = f"owner = ANY(ARRAY(SELECT name FROM owner WHERE name = ANY(%(dead)s) OR NOT ({IS_ALIVE})))"  # noqa: S608
 _LEFT: Final = f"""
     SELECT {row.COLUMNS} FROM process
@@ -130,6 +131,8 @@ def free(execute: Execute, asked: Asked) -> list[Record]:
     for statement in (_LEFT, _ASKED):
         if len(rows) < asked.limit:
             rows += execute(statement, values).fetchall()
+    if len(rows) < asked.limit:
+        rows += sorted(_each(execute, _QUEUED, asked.queue, values), key=_WAKE_AT)
     return readable(rows[: asked.limit], row.to_record)
 
 

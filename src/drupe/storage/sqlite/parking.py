@@ -20,11 +20,12 @@ _FREE: Final = f"""
     ORDER BY created, pid LIMIT :limit"""  # noqa: S608 (names of fields, and of states)
 _DUE: Final = f"""
     SELECT {row.COLUMNS} FROM process INDEXED BY process_wakes
-    WHERE {{of}} AND wake_at <= :now AND wake_at IS NOT NULL AND owner IS NULL AND paused = 0
+    WHERE {{of}} AND wake_at <= :now AND wake_at IS NOT NULL AND owner IS NULL AND paused = 0 AND epoch > 0
     ORDER BY wake_at LIMIT :limit"""  # noqa: S608 (names of fields)
+_QUEUED: Final = _DUE.replace("process_wakes", "process_queued").replace("epoch > 0", "epoch = 0")
 _NEXT: Final = """
     SELECT wake_at FROM process INDEXED BY process_wakes
-    WHERE {of} AND wake_at > :now AND wake_at IS NOT NULL AND owner IS NULL AND paused = 0 ORDER BY wake_at LIMIT 1"""
+    WHERE {of} AND wake_at > :now AND wake_at IS NOT NULL AND owner IS NULL AND paused = 0 AND epoch > 0 ORDER BY wake_at LIMIT 1"""
 _OWNERS: Final = "SELECT name, boot, until FROM owner"
 _LEFT: Final = f"""
     SELECT {row.COLUMNS} FROM process INDEXED BY process_by_owner
@@ -101,4 +102,6 @@ def free(execute: Execute, asked: Asked) -> list[Record]:
             break
         found += execute(_LEFT, {**values, "owner": name}).fetchall()
     found += execute(_ASKED, (json.dumps(gone), asked.limit)).fetchall()
+    if len(found) < asked.limit:
+        found += sorted(_each(execute, _QUEUED, asked.queue, values), key=_WAKE_AT)
     return readable(found[: asked.limit], row.to_record)

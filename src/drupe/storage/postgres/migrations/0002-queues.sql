@@ -11,4 +11,9 @@ DROP INDEX process_wakes;
 
 CREATE INDEX process_free ON process (coalesce(queue, ''), created, pid)
 WHERE owner IS NULL AND NOT parked AND NOT paused AND state IN ('created', 'running', 'waiting');
-CREATE INDEX process_wakes ON process (coalesce(queue, ''), wake_at) WHERE wake_at IS NOT NULL AND owner IS NULL AND NOT paused;
+CREATE INDEX process_wakes ON process (coalesce(queue, ''), wake_at)
+WHERE wake_at IS NOT NULL AND owner IS NULL AND NOT paused AND epoch > 0;
+
+-- What was handed in and nobody has taken so far may be much; what was begun is not to be looked for among it.
+CREATE INDEX process_queued ON process (coalesce(queue, ''), wake_at)
+WHERE wake_at IS NOT NULL AND owner IS NULL AND NOT paused AND epoch = 0;

@@ -11,4 +11,8 @@ DROP INDEX process_wakes;
 CREATE INDEX process_free ON process (queue, created, pid)
 WHERE owner IS NULL AND parked = 0 AND paused = 0 AND state IN ('created', 'running', 'waiting');
 CREATE INDEX process_wakes ON process (queue, wake_at)
-WHERE wake_at IS NOT NULL AND owner IS NULL AND paused = 0;
+WHERE wake_at IS NOT NULL AND owner IS NULL AND paused = 0 AND epoch > 0;
+
+-- What was handed in and nobody has taken so far may be much; what was begun is not to be looked for among it.
+CREATE INDEX process_queued ON process (queue, wake_at)
+WHERE wake_at IS NOT NULL AND owner IS NULL AND paused = 0 AND epoch = 0;
