@@ -16,7 +16,8 @@ from drupe.service.lacking import Workers
 from drupe.service.runner import Runner
 from drupe.testing.communicator_contract_case import soon
 from drupe.testing.host_case import until
-from tests.service.test_summons import Question
+from tests.service.samples import Gate
+from tests.service.test_summons import Holding, Question
 from tests.service.timed import at_work
 from tests.service.town import a_place
 
@@ -118,6 +119,22 @@ async def test_before_that_nobody_looks_for_it(site):
     row = await (await site.store()).record("one")
     assert is_queued(row)
     assert row.wake_at == row.created + queueing.BACKUP
+
+
+async def test_nobody_waits_for_a_slot_because_of_what_lies_in_a_queue(site, ran, monkeypatch):
+    """What was begun must not stand in line behind it."""
+    monkeypatch.setattr(queueing, "BACKUP", 0.0)
+    Holding.gate = Gate()
+    async with site.worker("ours", slots=1) as ours:
+        await ours.runner.launch(Holding)
+        await soon(Holding.gate.reached.wait())
+        await site.controller._launching._queueing.put(Counted, {}, pid="one", queue="ours")
+        assert all(found == [] for found in await site.looked(ours))
+        assert not ours._cut_short
+        assert not ran
+        Holding.gate.open.set()
+        await soon(site.controller.wait("one"))
+    assert ran == ["one"]
 
 
 async def test_what_has_waited_goes_on_at_a_worker_of_its_queue_and_so_do_its_children(site):
