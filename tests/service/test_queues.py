@@ -159,15 +159,16 @@ async def test_what_has_waited_goes_on_at_a_worker_of_its_queue_and_so_do_its_ch
 
 
 async def test_what_was_begun_without_a_queue_is_for_all_and_so_are_its_children(site):
+    """Also those that a worker makes, which is of a queue."""
     async with Runner(site.place(), poll=None) as runner:
-        question = await runner.launch(Question)
-        await soon(until(lambda: question.state is State.WAITING))
+        question = (await runner.create(Question)).pid
     store = await site.store()
-    (answer,) = (await store.list(_below(question.pid))).records
-    assert (await store.record(question.pid)).queue is answer.queue is None
     async with site.worker("theirs"):
+        await soon(_until(lambda: _parked(store, question)))
+        (answer,) = (await store.list(_below(question))).records
+        assert (await store.record(question)).queue is answer.queue is None
         await site.controller.signal(answer.pid, "word", "yes")
-        await soon(site.controller.wait(question.pid))
+        await soon(site.controller.wait(question))
 
 
 async def test_what_is_tried_again_is_for_the_same_queue(site):
