@@ -223,8 +223,7 @@ class Worker:
         self._passed.clear()
         pids, alone = await self._take_up_many(others)
         alone += troubled
-        taken = await asyncio.gather(*map(self._take_up, alone))
-        pids += [record.pid for record, was_taken in zip(alone, taken, strict=True) if was_taken]
+        pids += await self._take_up_each(alone)
         # Those of which many died one after the other: see `suspicion`.
         pids += [record.pid for record in suspects if not self._cut_short and await self._take_up(record)]
         return pids + await self._take_out_of_queue(queued)
@@ -233,8 +232,11 @@ class Worker:
         """Take what was handed in and whose task has not come, as far as slots are free: nobody waits for one because of it."""
         free = 0 if self._cut_short else max(0, self._slots.free())
         pids, alone = await self._take_up_many(queued[:free])
-        taken = [await self._take_up(record) for record in alone]
-        return pids + [record.pid for record, was_taken in zip(alone, taken, strict=True) if was_taken]
+        return pids + await self._take_up_each(alone)
+
+    async def _take_up_each(self, records: Sequence[Record]) -> list[str]:
+        taken = await asyncio.gather(*map(self._take_up, records))
+        return [record.pid for record, was_taken in zip(records, taken, strict=True) if was_taken]
 
     async def _take_up_many(self, records: Sequence[Record]) -> tuple[list[str], list[Record]]:
         """Take up what can be had as it is, as many at a time as there are slots; get the pids, and what is to be done alone."""
