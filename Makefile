@@ -60,6 +60,11 @@ NUMBER ?= 10000
 parked: $(VENV)/.dev ## Have NUMBER=10000 processes wait in one worker: its memory, how soon one wakes, how fast all do
 	@$(BIN)/python benchmarks/parked.py --number $(NUMBER)
 
+PROGRAMS ?= 4
+.PHONY: turns
+turns: $(VENV)/.dev ## Have PROGRAMS=4 write into one SQLite file: how many steps they take, how long a commit waits
+	@$(BIN)/python benchmarks/turns.py --programs $(PROGRAMS)
+
 SECONDS ?= 60
 
 .PHONY: fuzz

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,17 @@ def test_those_that_wait_are_all_woken() -> None:
 
     assert ended.returncode == 0, ended.stderr
     assert "forgotten: 0" in ended.stdout
+
+
+@pytest.mark.untraced
+@pytest.mark.slow
+def test_those_that_write_one_file_are_compared_with_and_without_turns() -> None:
+    command = [sys.executable, "turns.py", "--processes", "2", "--seconds", "0.2", "--runs", "1"]
+
+    ended = subprocess.run(command, cwd=BENCHMARKS, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0, ended.stderr
+    assert re.findall(r"^(\w+) turns: [1-9]", ended.stdout, re.MULTILINE) == ["with", "without"]
 
 
 @pytest.mark.parametrize(

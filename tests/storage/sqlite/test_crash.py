@@ -154,6 +154,7 @@ async def test_no_log_is_left_behind_by_a_store_that_was_closed(path, tmp_path):
     store = SqliteStore(path)
     await store.open()
     await store.close()
-    assert [file.name for file in tmp_path.iterdir()] == ["store.db"]
+    assert {file.name for file in tmp_path.iterdir()} == {"store.db", "store.db-turn"}
+    assert not (tmp_path / "store.db-turn").read_bytes()
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

@@ -17,6 +17,7 @@ from drupe.errors import StoreError
 from drupe.interfaces.ambient import Clock, Probe
 from drupe.storage.sqlite.failure import translate
 from drupe.storage.sqlite.guard import Guard
+from drupe.storage.sqlite.turn import Turn
 
 Write = Callable[["Transaction", Any], object]
 """What a request asks for: called inside the transaction, with its argument; a `StoreError` refuses it."""
@@ -75,6 +76,7 @@ class Committer:
         self._transaction = transaction
         self._probe = probe
         self._db: sqlite3.Connection | None = None
+        self._turn = Turn(path)
         self._begun = self._sealed = False
         self._answers: list[object] = []
 
@@ -86,6 +88,7 @@ class Committer:
         """
         try:
             self._db = self._connect()
+            self._turn.open()
         except (sqlite3.Error, OSError) as error:
             raise translate(error, self._path) from error
         self._db.set_authorizer(self._transaction.guard)
@@ -96,11 +99,13 @@ class Committer:
         if self._db is not None:
             self._db.close()
             self._db = None
+        self._turn.close()
 
     def answer(self, batch: Sequence[tuple[Write, Any]], /) -> list[object]:
         """Commit what is asked for and get the answers; a refusal or failure is an answer, too."""
         try:
-            return self._commit(batch)
+            with self._turn:
+                return self._commit(batch)
         except Exception as error:  # noqa: BLE001 (translated, and given to whoever asked)
             doubt = self._roll_back()
             if not self._begun or (len(batch) == 1 and not doubt):
@@ -149,7 +154,8 @@ class Committer:
         transaction = self._transaction
         transaction.again, transaction.lost = again, lost
         try:
-            return self._commit([request])[0]
+            with self._turn:
+                return self._commit([request])[0]
         except Exception as error:  # noqa: BLE001 (translated, and given to whoever asked)
             if self._roll_back() and not again:
                 return self._alone(request, self._answers[0], again=True)
