@@ -110,18 +110,27 @@ class Ordering:
         handles: list[Handle] = []
         async with within(deadline, "not all processes were asked"):
             async for page in matching(self._store, query or Query(limit=_PAGE)):
-                handles += await self._ask([self._order(row.pid, request, None) for row in page], request)
+                handles += await self._ask([self._order(row.pid, request, None) for row in page], request, page)
         return handles
 
     def _order(self, pid: str, request: Asked, id: str | None) -> Order:
         return order_of(request, id=id or self._ids.pid(), pid=pid, at=self._clock.now())
 
-    async def _ask(self, orders: Sequence[Order], request: Asked) -> list[Handle]:
-        """Write orders, carry out here what nobody holds, and tell the owners of the others."""
+    async def _ask(self, orders: Sequence[Order], request: Asked, rows: Sequence[Record] | None = None) -> list[Handle]:
+        """Write orders, carry out here what nobody holds, and tell the owners of the others.
+
+        Args:
+            orders: what to write.
+            request: what all of them are.
+            rows: the processes as they were a moment ago, if that was read: it is enough to know whom to tell of a signal.
+        """
         if not orders:
             return []
         receipts = await self._store.ask(orders)
-        rows = await asyncio.gather(*(self._begin(order, request) for order in orders))
+        if rows is not None and isinstance(request, SignalRequest):
+            rows = [self._overruling.seen(row) for row in rows]
+        else:
+            rows = await asyncio.gather(*(self._begin(order, request) for order in orders))
         self._telling.look(rows)
         if isinstance(request, PlayRequest | SignalRequest):
             self._telling.go_on(rows)
@@ -138,7 +147,7 @@ class Ordering:
         if isinstance(request, KillRequest) and request.force:
             return await self._overruling.kill(order)
         if isinstance(request, SignalRequest):
-            return await self._overruling.row(order.pid)
+            return self._overruling.seen(await self._store.record(order.pid))
         return await self._overruling.carry_out(order.pid)
 
     async def settled(self, receipt: Receipt, *, deadline: float | None = DEADLINE) -> Receipt:

@@ -45,13 +45,11 @@ class Overruling:
         self._is_dead = is_dead
         self._clock = clock
 
-    async def row(self, pid: str) -> Record:
-        """Get the row of a process: without an owner that is dead.
-
-        Raises:
-            UnknownProcessError: there is no such process.
-        """
-        return (await self._looked_up(pid))[0]
+    def seen(self, row: Record) -> Record:
+        """Get a row as it counts: without an owner that is dead."""
+        if row.owner is None or not self._is_dead(row.owner):
+            return row
+        return msgspec.structs.replace(row, owner=None)
 
     async def carry_out(self, pid: str, *, doubt: bool = False) -> Record:
         """Carry out what was asked of a process as long as nobody holds it, and get its row: without an owner that is dead.
@@ -64,13 +62,15 @@ class Overruling:
             UnknownProcessError: there is no such process.
         """
         while True:
-            row, dead = await self._looked_up(pid)
+            found = await self._store.record(pid)
+            row = self.seen(found)
             if row.state in TERMINAL or (row.owner is not None and not doubt):
                 return row
             order = next((order for order in await self._store.orders(pid) if order.verb != SIGNAL), None)
             if order is None:
                 return row
             try:
+                dead = [found.owner] if found.owner is not None and row.owner is None else []
                 await self._carry_out(row, order, dead=dead)
             except OwnedError:
                 return row
@@ -94,13 +94,6 @@ class Overruling:
                 continue
             self._tell(change, row.kind)
             return row
-
-    async def _looked_up(self, pid: str) -> tuple[Record, list[str]]:
-        """Get the row of a process, without an owner that is dead, and that one."""
-        row = await self._store.record(pid)
-        if row.owner is None or not self._is_dead(row.owner):
-            return row, []
-        return msgspec.structs.replace(row, owner=None), [row.owner]
 
     async def _carry_out(self, row: Record, order: Order, *, dead: list[str]) -> None:
         try:
