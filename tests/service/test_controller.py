@@ -280,6 +280,20 @@ async def test_what_a_dead_owner_holds_is_changed_at_once(town, runner):
     assert (await controller.kill(process.pid)).receipt.outcome is YES
 
 
+async def test_workers_are_to_go_on_with_what_a_dead_owner_holds_if_one_or_all_get_a_signal(town, runner, monkeypatch):
+    graveyard = Graveyard()
+    controller = await town.controller(presence=graveyard)
+    process = await waiting(runner)
+    told = []
+    monkeypatch.setattr(controller._ordering._telling, "go_on", told.extend)
+    for dead in (False, True):
+        graveyard.dead.update([runner.owner] if dead else [])
+        await controller.signal(process.pid, "other")
+        await controller.signal_all("other")
+    owners = [(row.pid, row.owner) for row in told]
+    assert owners == [(process.pid, runner.owner)] * 2 + [(process.pid, None)] * 2
+
+
 async def test_what_an_owner_holds_whose_lease_ran_out_is_changed_by_who_waits(place):
     town = Town(place, messages=False, polls=True)
     async with town.stack:
