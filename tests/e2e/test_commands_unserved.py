@@ -96,7 +96,9 @@ def test_what_lies_in_a_queue_is_looked_at_and_steered_and_run_as_it_was_left(dr
     assert f"{left}  flows:Double  created\n  step: run\n  in the queue tasks: no worker has taken it so far\n" in (
         drupe.ok("status", left).out
     )
-    assert line_with(drupe.ok("ps").out.splitlines(), left).endswith("in a queue")
+    assert line_with(drupe.ok("ps").out.splitlines(), left).endswith("  in a queue")
+    other = drupe.ok("submit", "flows.py:Double", "--input", "number=4", "--queue", "gpu").out.strip()
+    assert line_with(drupe.ok("ps").out.splitlines(), other).endswith("  in the queue gpu")
     assert drupe.ok("kill", killed, "--reason", "not needed").out == f"{killed}  killed\n"
     drupe.ok("pause", paused)
 

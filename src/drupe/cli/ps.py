@@ -13,6 +13,7 @@ from drupe.cli.session import Session, global_flags, session_of
 from drupe.core.lifecycle import State
 from drupe.core.record import Query, Record, as_json, is_queued
 from drupe.core.status import Lack
+from drupe.interfaces.communicator import DEFAULT_QUEUE
 from drupe.interfaces.store import Store
 
 PAGE = 20
@@ -110,7 +111,8 @@ def _status(record: Record, lacks: Mapping[str, Lack]) -> str:
     said = (
         [] if lack is None or lack == NOBODY else [lack.said]
     )  # that there is no worker at all is said once, below the list
-    said += ["in a queue"] if is_queued(record) else []
+    if is_queued(record):
+        said.append("in a queue" if record.queue in (None, DEFAULT_QUEUE) else f"in the queue {record.queue}")
     said += (record.status or "").splitlines()[:1]
     return "; ".join(said)
 
