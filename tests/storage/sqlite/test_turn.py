@@ -1,6 +1,7 @@
 """Writers take turns, and nothing depends on it: whoever dies, is stopped or knows nothing of turns holds nobody up for long."""
 
 import asyncio
+import os
 import signal
 import threading
 
@@ -125,3 +126,40 @@ async def test_a_turn_ends_with_each_commit_also_with_one_that_fails(store, prog
     await store.save(step(row))
     other = program(HOLDS, path)
     assert said(other) == "held"
+
+
+async def test_who_cannot_have_the_file_does_without(path):
+    path.with_name("store.db-turn").mkdir()
+    store = SqliteStore(path)
+    await store.open()
+    await store.join(ME, lease=LEASE)
+    await store.create([birth()])
+    await store.save(step(birth_record(birth())))
+    await store.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
+def test_what_root_makes_is_whose_the_store_is(path):
+    path.touch()
+    os.chown(path, 65534, 65534)
+    turn = Turn(path)
+    turn.open()
+    made = path.with_name("store.db-turn").stat()
+    assert (made.st_uid, made.st_gid) == (65534, 65534)
+    turn.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_what_lies_there_already_is_not_given_away(path, tmp_path, link):
+    path.touch()
+    os.chown(path, 65534, 65534)
+    of_root = tmp_path / "of-root"
+    of_root.touch()
+    link(of_root, path.with_name("store.db-turn"))
+    turn = Turn(path)
+    turn.open()
+    assert of_root.stat().st_uid == 0
+    with turn:
+        assert not of_root.read_bytes()
+    turn.close()

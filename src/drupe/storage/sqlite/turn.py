@@ -5,9 +5,10 @@ a second. Of two programs that commit one batch after the other, one then waits 
 second, empty file beside the store, and while another program has that, it asks again some thousand times a second.
 
 It is about who tries when, and nothing else: SQLite's own lock is what keeps writers apart. So a turn that does not come is
-done without. The lock is one of POSIX: it ends with its process, and is not handed on to what that forks.
+done without, and so is a file that cannot be had. The lock is one of POSIX: it ends with its process, and is not handed on to what that forks.
 """
 
+import contextlib
 import fcntl
 import os
 import threading
@@ -30,17 +31,21 @@ class Turn:
     """
 
     def __init__(self, store: Path) -> None:
-        self._path = store.with_name(f"{store.name}-turn")
+        self._store = store
         self._file: int | None = None
         self._nap = threading.Event()
 
     def open(self) -> None:
-        """Get ready; the file is made if need be.
-
-        Raises:
-            OSError: it cannot be.
-        """
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Get ready; the file is made if need be, and is then whose the store is: root may be the one who makes it."""
+        path, how = self._store.with_name(f"{self._store.name}-turn"), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+        with contextlib.suppress(OSError):
+            try:
+                self._file = os.open(path, how | os.O_CREAT | os.O_EXCL, 0o600)
+            except FileExistsError:  # it is not given away: nobody knows what lies there
+                self._file = os.open(path, how)
+            else:
+                whose = self._store.stat()
+                os.fchown(self._file, whose.st_uid, whose.st_gid)
 
     def close(self) -> None:
         """Let go of the file; it stays where it is, since others may have it open."""
