@@ -68,9 +68,9 @@ def tries(monkeypatch):
     counted, taken = threading.Semaphore(0), Turn._taken
 
     def count(self):
-        if has := taken(self):
-            return has
-        counted.release()
+        has = taken(self)
+        if not has:
+            counted.release()
         return has
 
     monkeypatch.setattr(Turn, "_taken", count)
@@ -119,9 +119,8 @@ async def test_a_program_that_is_stopped_holds_nobody_up_for_long(store, holder,
 
 async def test_a_turn_ends_with_each_commit_also_with_one_that_fails(store, program, path):
     row = await store.record("p1")
-    with pytest.raises(
-        StoreError, match="nothing was written"
-    ):  # by what nobody has foreseen, and then once more alone
+    # By what nobody has foreseen, and then once more alone.
+    with pytest.raises(StoreError, match="nothing was written"):
         await store.save(step(row, statements=("not one",)))
     await store.save(step(row))
     other = program(HOLDS, path)

@@ -104,8 +104,7 @@ class Committer:
     def answer(self, batch: Sequence[tuple[Write, Any]], /) -> list[object]:
         """Commit what is asked for and get the answers; a refusal or failure is an answer, too."""
         try:
-            with self._turn:
-                return self._commit(batch)
+            return self._commit(batch)
         except Exception as error:  # noqa: BLE001 (translated, and given to whoever asked)
             doubt = self._roll_back()
             if not self._begun or (len(batch) == 1 and not doubt):
@@ -118,22 +117,23 @@ class Committer:
         execute = transaction.execute
         self._answers = answers = []
         self._begun = self._sealed = False
-        probe("store.begin")
-        execute("BEGIN IMMEDIATE")
-        self._begun = True
-        for write, requests in groupby(batch, _write_of):
-            many = self._many.get(write)
-            if many is None:
-                answers += [self._apply(write, argument) for _, argument in requests]
-            else:
-                arguments = [argument for _, argument in requests]
-                for _ in arguments:
-                    probe("store.apply")
-                answers += many(transaction, arguments)
-        probe("store.commit")
-        self._sealed = True
-        execute("COMMIT")
-        probe("store.committed")
+        with self._turn:
+            probe("store.begin")
+            execute("BEGIN IMMEDIATE")
+            self._begun = True
+            for write, requests in groupby(batch, _write_of):
+                many = self._many.get(write)
+                if many is None:
+                    answers += [self._apply(write, argument) for _, argument in requests]
+                else:
+                    arguments = [argument for _, argument in requests]
+                    for _ in arguments:
+                        probe("store.apply")
+                    answers += many(transaction, arguments)
+            probe("store.commit")
+            self._sealed = True
+            execute("COMMIT")
+            probe("store.committed")
         return answers
 
     def _apply(self, write: Write, argument: Any) -> object:
@@ -154,8 +154,7 @@ class Committer:
         transaction = self._transaction
         transaction.again, transaction.lost = again, lost
         try:
-            with self._turn:
-                return self._commit([request])[0]
+            return self._commit([request])[0]
         except Exception as error:  # noqa: BLE001 (translated, and given to whoever asked)
             if self._roll_back() and not again:
                 return self._alone(request, self._answers[0], again=True)

@@ -5,7 +5,8 @@ a second. Of two programs that commit one batch after the other, one then waits 
 second, empty file beside the store, and while another program has that, it asks again some thousand times a second.
 
 It is about who tries when, and nothing else: SQLite's own lock is what keeps writers apart. So a turn that does not come is
-done without, and so is a file that cannot be had. The lock is one of POSIX: it ends with its process, and is not handed on to what that forks.
+done without, and so is a file that cannot be had. The lock is one of POSIX: it ends with its process, and is not handed on to
+what that forks.
 """
 
 import contextlib
